@@ -1,0 +1,1 @@
+"""Application services on QtCore: tasks, document, undo. No widgets."""

@@ -1,0 +1,1 @@
+"""The algorithms: pure numpy and scipy, no Qt, no files."""

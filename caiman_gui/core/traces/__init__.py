@@ -1,0 +1,1 @@
+"""Traces: noise, deconvolution, baseline and dF/F."""

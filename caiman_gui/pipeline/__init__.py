@@ -1,0 +1,1 @@
+"""The steps from movie to cells, in order, cached."""
