@@ -1,0 +1,107 @@
+"""Known answers about the movies that every other test relies on."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+
+from caiman_gui.core.synthetic import demo_recording, make_recording
+from caiman_gui.core.task import Cancelled
+
+SMALL = {"shape": (48, 40), "n_frames": 120, "n_neurons": 6}
+
+
+@pytest.mark.parametrize("kind", ["two-photon", "one-photon"])
+def test_shapes_and_types(kind):
+    rec = make_recording(kind, seed=1, **SMALL)
+    assert rec.movie.shape == (120, 48, 40)
+    assert rec.movie.dtype == np.uint16
+    assert rec.footprints.shape == (6, 48 * 40)
+    assert rec.calcium.shape == rec.spikes.shape == (6, 120)
+    assert rec.shifts.shape == (120, 2)
+    assert rec.template.shape == (48, 40)
+    assert rec.kind == kind
+    assert (rec.spikes.sum(axis=1) > 0).all()
+    assert (rec.calcium >= 0).all()
+
+
+def test_same_seed_same_movie():
+    first, again, other = (make_recording(seed=s, **SMALL) for s in (3, 3, 4))
+    np.testing.assert_array_equal(first.movie, again.movie)
+    assert not np.array_equal(first.movie, other.movie)
+
+
+@pytest.mark.parametrize("kind", ["two-photon", "one-photon"])
+def test_mean_of_a_still_movie_is_the_template(kind):
+    rec = make_recording(kind, shape=(40, 40), n_frames=600, n_neurons=4, max_shift_px=0, seed=2)
+    np.testing.assert_array_equal(rec.shifts, 0)
+    error = rec.movie.mean(axis=0) - rec.template
+    assert np.abs(error).mean() < 0.05 * rec.template.mean()
+    assert np.corrcoef(rec.movie.mean(axis=0).ravel(), rec.template.ravel())[0, 1] > 0.97
+
+
+def test_motion_is_subpixel_and_bounded():
+    rec = make_recording(max_shift_px=4, seed=5, **SMALL)
+    assert 0.5 < np.abs(rec.shifts).max() <= 4
+    assert np.abs(rec.shifts - np.rint(rec.shifts)).mean() > 0.05
+
+
+def test_shifts_bring_frames_back():
+    """Rolling a frame by its rounded shift makes it more like the template."""
+    rec = make_recording(shape=(64, 64), n_frames=60, n_neurons=8, max_shift_px=6, seed=6)
+    frame = int(np.argmax(np.abs(rec.shifts).max(axis=1)))
+    image = rec.movie[frame].astype(float)
+    inner = (slice(8, -8), slice(8, -8))
+
+    def likeness(shift):
+        moved = np.roll(image, tuple(np.rint(shift).astype(int)), axis=(0, 1))
+        return np.corrcoef(moved[inner].ravel(), rec.template[inner].ravel())[0, 1]
+
+    assert likeness(rec.shifts[frame]) > likeness((0, 0)) + 0.05
+    assert likeness(rec.shifts[frame]) > likeness(-rec.shifts[frame]) + 0.05
+
+
+def test_noise_follows_the_light():
+    rec = make_recording(shape=(32, 32), n_frames=400, n_neurons=0, max_shift_px=0, seed=8)
+    jumps = np.diff(rec.movie.astype(float), axis=0).std(axis=0) / np.sqrt(2)
+    expected = np.sqrt(30.0 * (rec.template - 100) + 10.0**2)
+    assert np.median(jumps / expected) == pytest.approx(1, abs=0.05)
+
+
+def test_footprints_have_the_asked_diameter():
+    rec = make_recording(shape=(96, 96), n_frames=20, n_neurons=10, neuron_diameter_px=12, seed=9)
+    area = (rec.footprints.toarray() > 0.5).sum(axis=1)
+    assert np.median(2 * np.sqrt(area / np.pi)) == pytest.approx(12, abs=2)
+    np.testing.assert_allclose(rec.footprints.toarray().max(axis=1), 1, atol=0.02)
+
+
+def test_calcium_decays_as_stated():
+    rec = make_recording(shape=(24, 24), n_frames=400, n_neurons=5, frame_rate_hz=50, seed=10)
+    for calcium, spikes in zip(rec.calcium, rec.spikes, strict=True):
+        last = int(np.flatnonzero(spikes)[-1])
+        tail = calcium[last + 25 :]
+        if tail.size > 12 and tail[10] > 1e-3:
+            decay = 10 / 50 / np.log(tail[0] / tail[10])
+            assert decay == pytest.approx(rec.decay_time_s, rel=0.02)
+
+
+def test_cancel_stops_at_once():
+    class Stop:
+        def progress(self, done, total, message=""):
+            pass
+
+        def check(self):
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        make_recording(ctx=Stop(), **SMALL)
+
+
+@pytest.mark.slow
+def test_demo_is_quick():
+    start = time.process_time()
+    rec = demo_recording()
+    assert rec.movie.shape == (1000, 128, 128)
+    assert time.process_time() - start < 10
