@@ -200,9 +200,6 @@ def _run_motion(
     from caiman_gui.io.corrected import CorrectedWriter
 
     with raw_movie(state) as movie:
-        n_frames, height, width = movie.shape
-        needed = 4 * n_frames * height * width + 2**20
-        workspace.require_space(needed, "The corrected movie")
         with CorrectedWriter(workspace.path(file), movie.shape) as sink:
             motion = correct_motion(
                 movie, params=state.params.motion, sink=sink, n_threads=n_threads, ctx=ctx

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from caiman_gui.errors import InputError, ResourceError
-from caiman_gui.pipeline.measure import size_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,23 +46,6 @@ class Workspace:
                 "Choose a folder you may write to, or ask for permission.",
             ) from exc
 
-    def require_space(self, needed_bytes: int, what: str) -> None:
-        """Refuse before the work starts if the disk is too full.
-
-        Raises
-        ------
-        ResourceError
-            Stating the bytes needed and free.
-        """
-        free = shutil.disk_usage(self.folder).free
-        if free < needed_bytes:
-            raise ResourceError(
-                "Not enough disk space",
-                f"{what} needs {size_text(needed_bytes)} ({needed_bytes} bytes); "
-                f"{self.folder} has {size_text(free)} ({free} bytes) free.",
-                "Free some space, or choose a folder on another disk.",
-            )
-
     def data_files(self, state: ProjectState) -> dict[str, Path]:
         """Heavy files of a state: step name -> path, those that exist."""
         return {
@@ -76,7 +57,8 @@ class Workspace:
     def clean(self, state: ProjectState) -> None:
         """Remove corrected movies that the state does not refer to, and unfinished files."""
         wanted = {record.file for record in state.steps.values()}
-        for path in self.folder.glob("motion-*"):
+        leftovers = [*self.folder.glob("motion-*"), *self.folder.glob(".motion-*.part")]
+        for path in leftovers:
             if path.name not in wanted and path.is_file():
                 with contextlib.suppress(OSError):  # still open elsewhere: the next clean gets it
                     path.unlink()
