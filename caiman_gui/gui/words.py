@@ -1,0 +1,36 @@
+"""Numbers in words: durations, sizes and counts as every part of the window shows them."""
+
+from __future__ import annotations
+
+_UNITS = ("bytes", "kB", "MB", "GB", "TB")
+
+
+def duration(seconds: float) -> str:
+    """Return a duration such as ``3 s``, ``1:12`` or ``2:05:00``."""
+    if seconds < 1:
+        return "less than 1 s"
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def size(n_bytes: float) -> str:
+    """Return a size with three significant digits such as ``1.2 GB``."""
+    value, unit = float(n_bytes), _UNITS[0]
+    for unit in _UNITS:
+        if abs(value) < 1000 or unit == _UNITS[-1]:
+            break
+        value /= 1000
+    return f"{value:.0f} {unit}" if unit == "bytes" or value >= 100 else f"{value:.2g} {unit}"
+
+
+def count(n: int, noun: str) -> str:
+    """Return ``1 frame``, ``9,000 frames``."""
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+
+
+def number(value: float) -> str:
+    """Return a number with three significant digits."""
+    return f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
