@@ -1,0 +1,375 @@
+"""Summary images of a movie in one streaming pass, and the seeds found in them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+from numba import njit
+
+from caiman_gui.core.checks import require_contrast, require_usable
+from caiman_gui.core.movie import frame_blocks
+from caiman_gui.core.noise import PIECE, noise_level
+from caiman_gui.core.parallel import thread_map
+from caiman_gui.core.results import SummaryImages
+from caiman_gui.core.task import NULL_CONTEXT, SubContext, TaskContext
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from caiman_gui.core.movie import Movie
+
+#: Filtered samples below this many noise levels count as nothing in the correlation image.
+FILTER_THRESHOLD = 3.0
+#: Bytes of one piece of samples kept for the noise level.
+PIECE_BYTES = 256 * 2**20
+#: A piece shorter than this cannot tell slow from fast.
+MIN_PIECE = 32
+_ROWS = 16  # rows per piece of work
+_FRAMES = 8  # frames per piece of filtering
+# Neighbours of a pixel that come after it: right, below, below right, below left.
+_OFFSETS = ((0, 1), (1, 0), (1, 1), (1, -1))
+
+
+def summarise(
+    movie: Movie,
+    *,
+    use_filter: bool,
+    neuron_diameter_px: float,
+    n_threads: int = 1,
+    ctx: TaskContext = NULL_CONTEXT,
+) -> SummaryImages:
+    """Describe a movie by images, in memory that does not grow with its length.
+
+    The correlation image is the mean Pearson correlation of a pixel with those of its 8
+    neighbours that exist, over all frames; a pixel that never changes has correlation 0.
+    Peak-to-noise is ``(max - mean) / noise``, 0 where the noise is 0.
+
+    Parameters
+    ----------
+    movie : Movie (T, H, W)
+    use_filter : bool
+        Compute correlation, peak-to-noise and noise on frames filtered to the size of a neuron,
+        and let only samples above 3 noise levels count in the correlation (one-photon:
+        Zhou et al. 2018). Mean, maximum and standard deviation always are the movie's own.
+    neuron_diameter_px : float
+        Sets the filter: a Gaussian of standard deviation diameter / 4 less its mean.
+    n_threads : int
+        The result does not depend on it.
+    ctx : TaskContext
+
+    Returns
+    -------
+    SummaryImages (H, W)
+
+    Raises
+    ------
+    DataError
+        If the movie is too short, too small, constant or has missing values.
+    """
+    require_usable(movie)
+    _, height, width = movie.shape
+    own = _Moments((height, width))
+    noise = _NoisePieces(movie.shape)
+    kernel = neuron_kernel(neuron_diameter_px) if use_filter else None
+    total = np.zeros((height, width))
+    top = np.full((height, width), -np.inf, np.float32)
+    message = "Summary images"
+    first = SubContext(ctx, 0.0, 0.5 if use_filter else 1.0, message)
+    for start, block in frame_blocks(movie, ctx=first, message=message):
+        own.add(block, n_threads=n_threads, ctx=ctx)
+        if kernel is not None:
+            block = _filtered(block, kernel, n_threads=n_threads, ctx=ctx)
+            total += block.sum(axis=0, dtype=np.float64)
+            np.maximum(top, block.max(axis=0), out=top)
+        noise.add(start, block, n_threads=n_threads, ctx=ctx)
+    std = own.std()
+    require_contrast(std)
+    sigma = noise.level()
+    if kernel is None:
+        correlation, peak = own.correlation(), own.peak - own.mean()
+    else:
+        mean = total / movie.shape[0]
+        peak = top - mean
+        correlation = _filtered_correlation(
+            movie, kernel, mean, sigma, n_threads=n_threads, ctx=SubContext(ctx, 0.5, 1.0, message)
+        )
+    pnr = np.divide(peak, sigma, out=np.zeros_like(peak, dtype=np.float64), where=sigma > 0)
+    return SummaryImages(
+        mean=own.mean().astype(np.float32),
+        max=own.peak,
+        std=std.astype(np.float32),
+        correlation=correlation.astype(np.float32),
+        pnr=np.maximum(pnr, 0).astype(np.float32),
+        noise=sigma,
+    )
+
+
+def neuron_kernel(neuron_diameter_px: float) -> NDArray[np.float32]:
+    """Centre-surround kernel: a Gaussian on a disc, less its mean, so that it sums to zero.
+
+    Parameters
+    ----------
+    neuron_diameter_px : float
+        The standard deviation is a quarter of it; the disc is as wide as the neuron.
+
+    Returns
+    -------
+    (k, k) float32, k odd
+    """
+    sigma = max(neuron_diameter_px / 4, 0.5)
+    half = max(1, math.floor(2 * sigma))
+    axis = np.arange(-half, half + 1)
+    gauss = np.exp(-(axis**2) / (2 * sigma**2))
+    kernel = np.outer(gauss, gauss)
+    disc = kernel >= kernel[0].max()
+    kernel[~disc] = 0
+    kernel /= kernel.sum()
+    kernel[disc] -= kernel[disc].mean()
+    return kernel.astype(np.float32)
+
+
+def _filtered(
+    block: NDArray[np.float32], kernel: NDArray[np.float32], *, n_threads: int, ctx: TaskContext
+) -> NDArray[np.float32]:
+    """Filter each frame of (n, H, W); beyond the border the edge is repeated."""
+
+    def work(start: int) -> NDArray[np.float32]:
+        part = block[start : start + _FRAMES]
+        out = np.empty_like(part)
+        for source, target in zip(part, out, strict=True):
+            # without the local level float32 would lose the small differences
+            level = np.float32(source.mean(dtype=np.float64))
+            cv2.filter2D(
+                source - level, cv2.CV_32F, kernel, target, borderType=cv2.BORDER_REPLICATE
+            )
+        return out
+
+    starts = range(0, len(block), _FRAMES)
+    return np.concatenate(list(thread_map(work, starts, n_threads=n_threads, ctx=ctx)))
+
+
+def _filtered_correlation(
+    movie: Movie,
+    kernel: NDArray[np.float32],
+    mean: NDArray[np.float64],
+    sigma: NDArray[np.float32],
+    *,
+    n_threads: int,
+    ctx: TaskContext,
+) -> NDArray[np.float64]:
+    """Correlation image of the filtered movie, only samples above the threshold counting."""
+    moments = _Moments(sigma.shape)
+    inverse = np.divide(1.0, sigma, out=np.zeros_like(sigma), where=sigma > 0)
+    centre = mean.astype(np.float32)
+    for _, block in frame_blocks(movie, ctx=ctx, message="Correlation image"):
+        z = _filtered(block, kernel, n_threads=n_threads, ctx=ctx)
+        z -= centre
+        z *= inverse
+        z[z < FILTER_THRESHOLD] = 0
+        moments.add(z, n_threads=n_threads, ctx=ctx)
+    return moments.correlation()
+
+
+class _Moments:
+    """Sums over time for mean, deviation and the correlation of neighbouring pixels."""
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        self.peak = np.full(shape, -np.inf, np.float32)
+        self._n = 0
+        self._offset = np.zeros(shape, np.float32)
+        # sum, sum of squares, products with the neighbours of _OFFSETS
+        self._sums = np.zeros((6, *shape))
+
+    def add(self, block: NDArray[np.float32], *, n_threads: int, ctx: TaskContext) -> None:
+        """Add frames (n, H, W)."""
+        if self._n == 0:  # a sample of each pixel: sums stay small, constants exactly zero
+            self._offset = block[0].copy()
+        self._n += len(block)
+
+        def work(row: int) -> None:
+            _add_rows(block, self._offset, row, min(row + _ROWS, height), self._sums, self.peak)
+
+        height = block.shape[1]
+        for _ in thread_map(work, range(0, height, _ROWS), n_threads=n_threads, ctx=ctx):
+            pass
+
+    def mean(self) -> NDArray[np.float64]:
+        """(H, W) mean over time."""
+        mean: NDArray[np.float64] = self._offset + self._sums[0] / self._n
+        return mean
+
+    def std(self) -> NDArray[np.float64]:
+        """(H, W) standard deviation over time (divided by T)."""
+        variance = self._sums[1] / self._n - (self._sums[0] / self._n) ** 2
+        std: NDArray[np.float64] = np.sqrt(np.maximum(variance, 0))
+        return std
+
+    def correlation(self) -> NDArray[np.float64]:
+        """(H, W) mean correlation with the existing neighbours."""
+        average, std = self._sums[0] / self._n, self.std()
+        total, count = np.zeros_like(std), np.zeros_like(std)
+        for (dy, dx), products in zip(_OFFSETS, self._sums[2:], strict=True):
+            here, there = _pair_slices(dy, dx)
+            covariance = products[here] / self._n - average[here] * average[there]
+            scale = std[here] * std[there]
+            rho = np.divide(covariance, scale, out=np.zeros_like(scale), where=scale > 0)
+            np.clip(rho, -1, 1, out=rho)
+            for side in (here, there):
+                total[side] += rho
+                count[side] += 1
+        return total / count
+
+
+def _pair_slices(dy: int, dx: int) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
+    """Slices of the pixels that have a neighbour at (dy, dx), and of these neighbours."""
+    rows = slice(0, -dy or None), slice(dy, None)
+    left, right = slice(0, -abs(dx) or None), slice(abs(dx), None)
+    cols = (left, right) if dx >= 0 else (right, left)
+    return (rows[0], cols[0]), (rows[1], cols[1])
+
+
+@njit(cache=True, nogil=True)
+def _add_rows(
+    block: NDArray[np.float32],
+    offset: NDArray[np.float32],
+    first: int,
+    last: int,
+    sums: NDArray[np.float64],
+    peak: NDArray[np.float32],
+) -> None:
+    """Add rows first ... last-1 of every frame to the sums, in order of time."""
+    n, height, width = block.shape
+    here = np.empty(width, np.float64)
+    below = np.empty(width, np.float64)
+    for row in range(first, last):
+        for t in range(n):
+            for c in range(width):
+                value = block[t, row, c]
+                here[c] = np.float64(value) - np.float64(offset[row, c])
+                peak[row, c] = max(peak[row, c], value)
+            for c in range(width):
+                sums[0, row, c] += here[c]
+                sums[1, row, c] += here[c] * here[c]
+            for c in range(width - 1):
+                sums[2, row, c] += here[c] * here[c + 1]
+            if row + 1 == height:
+                continue
+            for c in range(width):
+                below[c] = np.float64(block[t, row + 1, c]) - np.float64(offset[row + 1, c])
+                sums[3, row, c] += here[c] * below[c]
+            for c in range(width - 1):
+                sums[4, row, c] += here[c] * below[c + 1]
+                sums[5, row, c + 1] += here[c + 1] * below[c]
+
+
+@dataclass
+class _NoisePieces:
+    """Noise level from at most three pieces of consecutive frames, one in memory at a time."""
+
+    shape: tuple[int, int, int]
+
+    def __post_init__(self) -> None:
+        n_frames, height, width = self.shape
+        room = max(MIN_PIECE, PIECE_BYTES // (4 * height * width))
+        if n_frames <= min(3 * PIECE, room):
+            self._length, pieces = n_frames, 1
+        else:
+            self._length = min(PIECE, room)
+            pieces = min(3, n_frames // self._length)
+        last = n_frames - self._length
+        self._starts = [last * i // max(1, pieces - 1) for i in range(pieces)]
+        self._power = np.zeros((height, width))
+        self._buffer = np.empty((self._length, height, width), np.float32)
+        self._done = 0
+
+    def add(
+        self, start: int, block: NDArray[np.float32], *, n_threads: int, ctx: TaskContext
+    ) -> None:
+        """Take what is needed from frames start ... start+n-1, which come in order."""
+        stop = start + len(block)
+        while self._done < len(self._starts):
+            first = self._starts[self._done]
+            lo, hi = max(start, first), min(stop, first + self._length)
+            if lo >= hi:
+                return
+            self._buffer[lo - first : hi - first] = block[lo - start : hi - start]
+            if hi < first + self._length:
+                return
+            self._finish_piece(n_threads, ctx)
+
+    def _finish_piece(self, n_threads: int, ctx: TaskContext) -> None:
+        height = self.shape[1]
+
+        def work(row: int) -> NDArray[np.float32]:
+            return noise_level(np.moveaxis(self._buffer[:, row : row + 4], 0, -1))
+
+        starts = range(0, height, 4)
+        rows = list(thread_map(work, starts, n_threads=n_threads, ctx=ctx))
+        self._power += np.concatenate(rows).astype(np.float64) ** 2
+        self._done += 1
+
+    def level(self) -> NDArray[np.float32]:
+        """(H, W) noise standard deviation."""
+        return np.sqrt(self._power / max(1, self._done)).astype(np.float32)
+
+
+def find_seeds(
+    correlation: NDArray[np.float32],
+    pnr: NDArray[np.float32],
+    *,
+    min_corr: float,
+    min_pnr: float,
+    min_distance_px: float,
+) -> NDArray[np.int32]:
+    """Places where a cell may start: peaks of correlation x peak-to-noise.
+
+    Parameters
+    ----------
+    correlation, pnr : (H, W) float32
+    min_corr, min_pnr : float
+        Both have to be reached.
+    min_distance_px : float
+        Of two peaks nearer than this only the higher one stays.
+
+    Returns
+    -------
+    (n, 2) int32
+        (row, column), highest first; equal ones by row, then column.
+    """
+    score = np.asarray(correlation * pnr, dtype=np.float32)
+    usable = (correlation >= min_corr) & (pnr >= min_pnr) & (score > 0)
+    score = np.where(usable, score, np.float32(0))
+    side = 2 * max(1, math.floor(min_distance_px / math.sqrt(2))) + 1
+    highest = cv2.dilate(score, np.ones((side, side), np.uint8))
+    rows, cols = np.nonzero((score >= highest) & usable)
+    order = np.lexsort((cols, rows, -score[rows, cols]))
+    candidates = np.stack((rows[order], cols[order]), axis=1).astype(np.int32)
+    keep: NDArray[np.bool_] = _suppress(
+        candidates, score.shape[0], score.shape[1], float(min_distance_px)
+    )
+    seeds: NDArray[np.int32] = candidates[keep]
+    return seeds
+
+
+@njit(cache=True, nogil=True)
+def _suppress(
+    candidates: NDArray[np.int32], height: int, width: int, distance: float
+) -> NDArray[np.bool_]:
+    """Keep a candidate if none kept before it is nearer than ``distance``."""
+    taken = np.zeros((height, width), np.bool_)
+    keep = np.zeros(len(candidates), np.bool_)
+    reach = int(np.ceil(distance))
+    for i in range(len(candidates)):
+        row, col = candidates[i, 0], candidates[i, 1]
+        if taken[row, col]:
+            continue
+        keep[i] = True
+        for r in range(max(0, row - reach), min(height, row + reach + 1)):
+            for c in range(max(0, col - reach), min(width, col + reach + 1)):
+                if (r - row) ** 2 + (c - col) ** 2 < distance * distance:
+                    taken[r, c] = True
+    return keep
