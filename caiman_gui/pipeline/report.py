@@ -1,0 +1,92 @@
+"""What a run did and cost, as ``report.json`` tells it."""
+
+from __future__ import annotations
+
+import platform
+from typing import TYPE_CHECKING, Any
+
+from caiman_gui import __version__
+from caiman_gui.core.parallel import cpu_count
+from caiman_gui.pipeline.steps import STEP_NAMES
+from caiman_gui.pipeline.warnings import warnings
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from caiman_gui.core.results import Decision
+    from caiman_gui.project.model import ProjectState
+
+
+def decisions_of(state: ProjectState) -> Mapping[int, Decision]:
+    """Decide on every component of a state, by its thresholds and labels."""
+    if state.components is None or not len(state.components):
+        return {}
+    from caiman_gui.core.quality import decide
+
+    return decide(state.components, params=state.params.quality, labels=state.labels)
+
+
+def make_report(
+    state: ProjectState,
+    *,
+    skipped: Collection[str],
+    n_threads: int,
+    memory_bytes: int,
+    notes: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Return the content of ``report.json``.
+
+    Parameters
+    ----------
+    skipped : collection of str
+        Steps whose earlier result was up to date.
+    n_threads, memory_bytes : int
+        As used.
+    notes : sequence of str
+        Warnings from outside the state, such as parameters that could not be taken over.
+    """
+    accepted = sum(decision.accepted for decision in decisions_of(state).values())
+    return {
+        "program": "caiman_gui",
+        "version": __version__,
+        "python": platform.python_version(),
+        "parameters": state.params.model_dump(),
+        "recording": _recording(state),
+        "steps": [
+            {
+                "name": name,
+                "seconds": round(state.steps[name].seconds, 3),
+                "cpu_seconds": round(state.steps[name].cpu_seconds, 3),
+                "peak_rss_bytes": state.steps[name].peak_rss_bytes,
+                "skipped": name in skipped,
+            }
+            for name in STEP_NAMES
+            if name in state.steps
+        ],
+        "counts": {
+            "components": len(state.components) if state.components is not None else 0,
+            "accepted": int(accepted),
+        },
+        "machine": {
+            "cpus": cpu_count(),
+            "threads": n_threads,
+            "memory_budget_bytes": memory_bytes,
+            "system": platform.platform(),
+        },
+        "warnings": [*warnings(state), *notes],
+    }
+
+
+def _recording(state: ProjectState) -> dict[str, Any]:
+    recording = state.recording
+    if recording is None:
+        return {}
+    return {
+        "files": [path.name for path in recording.paths],
+        "shape": [recording.n_frames, recording.height, recording.width],
+        "dtype": recording.dtype,
+        "fingerprint": recording.fingerprint,
+        "frame_rate_hz": state.frame_rate_hz,
+        "frame_rate_source": state.frame_rate_source,
+        "pixel_size_um": state.pixel_size_um,
+    }
