@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import struct
 import threading
+from contextlib import ExitStack
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +28,8 @@ MAX_FRAME_BYTES = 2**30
 #: All that tifffile and the codecs raise on damaged files.
 _DAMAGE = (
     tifffile.TiffFileError, ValueError, IndexError, KeyError, TypeError, AttributeError, OSError,
-    EOFError, OverflowError, ZeroDivisionError, RuntimeError, MemoryError, struct.error,
+    EOFError, OverflowError, AssertionError, ZeroDivisionError, RuntimeError, MemoryError,
+    struct.error,
 )  # fmt: skip
 _DTYPES = ("u1", "u2", "u4", "i1", "i2", "i4", "f2", "f4", "f8")
 _COPY_HINT = "The file was probably not written or copied to the end: copy or export it again."
@@ -56,15 +58,15 @@ class TiffMovie:
         self._lock = threading.RLock()
         self._tif: Any = None
         self._raw = path.open("rb", buffering=0)
-        try:
-            self._tif = tifffile.TiffFile(path)
-            self._scan()
-        except InputError:
-            self.close()
-            raise
-        except _DAMAGE as exc:
-            self.close()
-            raise _damaged(path, str(exc).strip().rstrip(".") or type(exc).__name__) from exc
+        with ExitStack() as on_failure:
+            on_failure.callback(self.close)
+            try:
+                self._tif = tifffile.TiffFile(path)
+                self._scan()
+            except _DAMAGE as exc:
+                why = str(exc).strip().rstrip(".") or "its structure makes no sense"
+                raise _damaged(path, why) from exc
+            on_failure.pop_all()
 
     def frames(self, start: int, stop: int) -> NDArray[np.generic]:
         """Return frames start ... stop-1 as an array (n, H, W)."""
