@@ -1,0 +1,150 @@
+"""Motion correction of a whole movie: make a template, then one pass over the data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from caiman_gui.core.checks import require_usable
+from caiman_gui.core.motion.apply import FrameSink, ShiftField, apply_shifts
+from caiman_gui.core.motion.template import Reference, batch_length, build_reference
+from caiman_gui.core.movie import frame_blocks
+from caiman_gui.core.parallel import thread_map
+from caiman_gui.core.results import MotionResult
+from caiman_gui.core.task import NULL_CONTEXT, SubContext, TaskContext
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from caiman_gui.core.movie import Movie
+    from caiman_gui.params.motion import MotionParams
+
+#: Share of the progress bar for the template.
+TEMPLATE_SHARE = 0.3
+
+
+def correct_motion(
+    movie: Movie,
+    *,
+    params: MotionParams,
+    sink: FrameSink | None = None,
+    n_threads: int = 1,
+    ctx: TaskContext = NULL_CONTEXT,
+) -> MotionResult:
+    """Align every frame of a movie with a template.
+
+    Parameters
+    ----------
+    movie : Movie
+        Shape (T, H, W); at least 10 frames of 8 x 8 px.
+    params : MotionParams
+    sink : FrameSink, optional
+        Gets the corrected frames as float32, in order and without gaps.
+    n_threads : int
+        The result does not depend on it.
+    ctx : TaskContext
+
+    Returns
+    -------
+    MotionResult
+
+    Raises
+    ------
+    DataError
+        If the movie is too short, too small, constant, or has missing values.
+    Cancelled
+        If the user stopped it.
+    """
+    require_usable(movie)
+    reference = build_reference(
+        movie,
+        params=params,
+        n_threads=n_threads,
+        ctx=SubContext(ctx, 0, TEMPLATE_SHARE, "Making the template"),
+    )
+    rest = SubContext(ctx, TEMPLATE_SHARE, 1, "Aligning frames")
+    return _align_movie(movie, reference, sink, n_threads, rest)
+
+
+@dataclass(frozen=True, eq=False)
+class _Batch:
+    """What one batch of frames gives."""
+
+    start: int
+    shifts: NDArray[np.float32]
+    frames: NDArray[np.float32]
+    before: NDArray[np.float64]
+    after: NDArray[np.float64]
+    sum_before: NDArray[np.float64]
+    sum_after: NDArray[np.float64]
+    covered: NDArray[np.bool_]
+
+
+def _align_movie(
+    movie: Movie, reference: Reference, sink: FrameSink | None, n_threads: int, ctx: TaskContext
+) -> MotionResult:
+    """Read, register, move and write every frame once."""
+    n_frames, height, width = movie.shape
+    registrar = reference.registrar
+    likeness = _Likeness(reference.template)
+    field = ShiftField(registrar.centers, (height, width))
+
+    def align(item: tuple[int, NDArray[np.float32]]) -> _Batch:
+        start, frames = item
+        shifts = registrar.shifts(frames)
+        moved = apply_shifts(frames, shifts, registrar.centers)
+        return _Batch(
+            start=start,
+            shifts=shifts,
+            frames=moved,
+            before=likeness.of(frames),
+            after=likeness.of(moved),
+            sum_before=frames.sum(axis=0, dtype=np.float64),
+            sum_after=moved.sum(axis=0, dtype=np.float64),
+            covered=field.covered(shifts),
+        )
+
+    shifts = np.empty((n_frames, len(registrar.centers), 2), np.float32)
+    before, after = np.empty(n_frames, np.float32), np.empty(n_frames, np.float32)
+    sum_before, sum_after = np.zeros((height, width)), np.zeros((height, width))
+    covered = np.ones((height, width), bool)
+    blocks = frame_blocks(
+        movie, ctx=ctx, message="Aligning frames", block_frames=batch_length(height, width)
+    )
+    for batch in thread_map(align, blocks, n_threads=n_threads, ctx=ctx):
+        now = slice(batch.start, batch.start + len(batch.frames))
+        if sink is not None:
+            sink.write(batch.start, batch.frames)
+        shifts[now], before[now], after[now] = batch.shifts, batch.before, batch.after
+        sum_before += batch.sum_before
+        sum_after += batch.sum_after
+        covered &= batch.covered
+    return MotionResult(
+        shifts=shifts,
+        patch_centers_px=registrar.centers,
+        patch_size_px=np.array(registrar.patch_size, np.float32),
+        template=reference.template,
+        correlation=after,
+        correlation_before=before,
+        mean_before=(sum_before / n_frames).astype(np.float32),
+        mean_after=(sum_after / n_frames).astype(np.float32),
+        valid=covered.astype(np.float32),
+    )
+
+
+class _Likeness:
+    """Pearson correlation of frames with the template."""
+
+    def __init__(self, template: NDArray[np.float32]) -> None:
+        self._template = template - template.mean()
+        self._norm = float(np.sqrt((self._template.astype(np.float64) ** 2).sum()))
+
+    def of(self, frames: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return the correlation (n,) of frames (n, H, W); 0 for a flat frame."""
+        centred = frames - frames.mean(axis=(1, 2), keepdims=True)
+        product = (centred * self._template).sum(axis=(1, 2), dtype=np.float64)
+        norm = np.sqrt((centred * centred).sum(axis=(1, 2), dtype=np.float64)) * self._norm
+        likeness: NDArray[np.float64] = np.where(norm > 0, product / np.where(norm > 0, norm, 1), 0)
+        return likeness

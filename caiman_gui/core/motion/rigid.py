@@ -1,0 +1,228 @@
+"""One shift per frame, from its cross-correlation with a template.
+
+The correlation is weighted by the inverse noise spectrum (a matched filter), so that whatever
+changes from frame to frame without moving, such as glow, neuropil and shot noise, counts little.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import fft
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+#: Gaussian blur in px applied with the filter: it widens the peak so that a parabola fits it.
+PEAK_BLUR_PX = 0.7
+#: Noise is taken to be at least this share of its largest value, so that no frequency rules.
+NOISE_FLOOR = 1e-4
+
+
+class NoiseSpectrum:
+    """Power of what is not explained by the template, by spatial frequency.
+
+    Parameters
+    ----------
+    residual : (n, H, W) float32
+        Aligned frames minus the template.
+    """
+
+    def __init__(self, residual: NDArray[np.float32]) -> None:
+        height, width = residual.shape[1:]
+        power = np.zeros((height, width // 2 + 1))
+        for frame in residual:
+            spectrum = fft.rfft2(frame - frame.mean())
+            power += spectrum.real**2 + spectrum.imag**2
+        bins_per_cycle = max(8, min(height, width) // 2)
+        label = np.minimum(_radius(height, width) * bins_per_cycle, 0.7 * bins_per_cycle)
+        number = label.astype(np.intp).ravel()
+        number[0] = 0 if number.size == 1 else number[1]  # no power at zero: the mean is out
+        count = np.bincount(number)
+        total = np.bincount(number, power.ravel())
+        used = np.flatnonzero(count)
+        self._frequency = (used + 0.5) / bins_per_cycle
+        self._power = total[used] / count[used]
+        self._power = np.maximum(self._power, NOISE_FLOOR * self._power.max())
+
+    def weight(self, height: int, width: int) -> NDArray[np.float64]:
+        """Return the inverse noise (height, width//2+1), largest value 1, for an rfft2."""
+        if not self._power.max() > 0:
+            return np.ones((height, width // 2 + 1))
+        inverse = 1 / np.interp(_radius(height, width), self._frequency, self._power)
+        return inverse / float(inverse.max())
+
+
+class Correlator:
+    """Finds how far images have moved against references, all of one size.
+
+    Parameters
+    ----------
+    references : (P, h, w) float32
+        One reference per image position.
+    reach : (int, int)
+        Largest displacement searched, in rows and columns.
+    taper_px : (float, float)
+        Width of the soft edge of the references, in rows and columns, so that what enters and
+        leaves the field has no part in the answer.
+    noise : NoiseSpectrum, optional
+    highpass_px : float
+        Standard deviation of the Gaussian whose low-pass is removed; 0 removes nothing.
+    """
+
+    def __init__(
+        self,
+        references: NDArray[np.float32],
+        *,
+        reach: tuple[int, int],
+        taper_px: tuple[float, float],
+        noise: NoiseSpectrum | None,
+        highpass_px: float = 0.0,
+    ) -> None:
+        height, width = references.shape[1:]
+        self._reach = reach
+        self._size = (fft.next_fast_len(height, real=True), fft.next_fast_len(width, real=True))
+        window = soft_edge(height, taper_px[0])[:, None] * soft_edge(width, taper_px[1])[None, :]
+        level = (references * window).sum(axis=(1, 2), keepdims=True) / window.sum()
+        spectra = fft.rfft2(((references - level) * window).astype(np.float32), s=self._size)
+        weight = _filter(self._size, noise, highpass_px)
+        self._spectra = (np.conj(spectra) * weight).astype(np.complex64)
+
+    @property
+    def reach(self) -> tuple[int, int]:
+        """Largest displacement searched, in rows and columns."""
+        return self._reach
+
+    def planes(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Correlate images (n, P, h, w) with the references, for every whole displacement.
+
+        Returns
+        -------
+        (n, P, 2*reach+1, 2*reach+1) float32
+            No displacement in the middle.
+        """
+        images = images - images.mean(axis=(2, 3), keepdims=True)
+        product = fft.rfft2(images, s=self._size)
+        product *= self._spectra
+        down, right = self._reach
+        height, width = self._size
+        rows = fft.ifft(product, axis=2, overwrite_x=True)
+        rows = np.concatenate([rows[:, :, height - down :], rows[:, :, : down + 1]], axis=2)
+        plane = fft.irfft(rows, n=width, axis=3)
+        return np.concatenate([plane[..., width - right :], plane[..., : right + 1]], axis=3)
+
+
+def find_displacement(planes: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Locate the maximum of each plane (..., h, w) from its middle, to a fraction of a px.
+
+    A parabola through the maximum and its two neighbours along each axis has its vertex at
+    ``(a - c) / (2 (a - 2b + c))`` from the middle sample b.
+
+    Returns
+    -------
+    (..., 2) float64
+        (dy, dx); 0 where a plane has no positive maximum, thus nothing in common.
+    """
+    height, width = planes.shape[-2:]
+    flat = planes.reshape(-1, height, width)
+    index = np.arange(len(flat))
+    best = flat.reshape(len(flat), -1).argmax(axis=1)
+    row, col = np.divmod(best, width)
+    top = flat[index, row, col].astype(np.float64)
+    up, down = np.maximum(row - 1, 0), np.minimum(row + 1, height - 1)
+    left, right = np.maximum(col - 1, 0), np.minimum(col + 1, width - 1)
+    out = np.empty((len(flat), 2))
+    out[:, 0] = row - height // 2 + _vertex(flat[index, up, col], top, flat[index, down, col])
+    out[:, 1] = col - width // 2 + _vertex(flat[index, row, left], top, flat[index, row, right])
+    out[top <= 0] = 0
+    return out.reshape(*planes.shape[:-2], 2)
+
+
+def _vertex(
+    before: NDArray[np.float32], top: NDArray[np.float64], after: NDArray[np.float32]
+) -> NDArray[np.float64]:
+    """Place of a parabola's vertex, -0.5 ... 0.5; 0 where ``top`` lies on the border."""
+    first, last = before.astype(np.float64), after.astype(np.float64)
+    curvature = first - 2 * top + last
+    inner = (first < top) & (last < top)
+    vertex: NDArray[np.float64] = np.where(
+        inner, 0.5 * (first - last) / np.where(inner, curvature, -1.0), 0.0
+    )
+    return vertex
+
+
+class RigidRegistrar:
+    """Measures the shift of whole frames.
+
+    ``centers`` (1, 2) float32 and ``patch_size`` (int, int) describe the field in px.
+
+    Parameters
+    ----------
+    template : (H, W) float32
+    max_shift_px : int
+        Search range; at most what leaves something of the field in view.
+    noise : NoiseSpectrum, optional
+    highpass_px : float
+    """
+
+    def __init__(
+        self,
+        template: NDArray[np.float32],
+        *,
+        max_shift_px: int,
+        noise: NoiseSpectrum | None = None,
+        highpass_px: float = 0.0,
+    ) -> None:
+        height, width = template.shape
+        self.centers = np.array([[(height - 1) / 2, (width - 1) / 2]], np.float32)
+        self.patch_size = (height, width)
+        reach = (limit_reach(max_shift_px, height), limit_reach(max_shift_px, width))
+        self._correlator = Correlator(
+            template[None],
+            reach=reach,
+            taper_px=(min(max_shift_px, height / 4), min(max_shift_px, width / 4)),
+            noise=noise,
+            highpass_px=highpass_px,
+        )
+
+    def shifts(self, frames: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the corrections (n, 1, 2) in px to add to frames (n, H, W)."""
+        planes = self._correlator.planes(frames[:, None])
+        return (-find_displacement(planes)).astype(np.float32)
+
+
+def limit_reach(max_shift_px: int, side: int) -> int:
+    """Search range along an axis: beyond half of it a shift and its opposite are the same."""
+    return max(1, min(max_shift_px, side // 2 - 1))
+
+
+def soft_edge(side: int, width: float) -> NDArray[np.float64]:
+    """Window (side,) that rises from 0 to 1 over ``width`` samples as a raised cosine."""
+    if width <= 0:
+        return np.ones(side)
+    place = np.arange(side) + 0.5
+    depth = np.clip(np.minimum(place, side - place) / width, 0, 1)
+    edge: NDArray[np.float64] = 0.5 - 0.5 * np.cos(np.pi * depth)
+    return edge
+
+
+def _filter(
+    size: tuple[int, int], noise: NoiseSpectrum | None, highpass_px: float
+) -> NDArray[np.float64]:
+    """Weights of the frequencies of an rfft2 of that size; the mean has none."""
+    radius = _radius(*size)
+    weight = np.ones_like(radius) if noise is None else noise.weight(*size)
+    weight = weight * np.exp(-2 * (np.pi * PEAK_BLUR_PX * radius) ** 2)
+    if highpass_px > 0:  # squared: image and template are filtered alike
+        weight = weight * (1 - np.exp(-2 * (np.pi * highpass_px * radius) ** 2)) ** 2
+    weight[0, 0] = 0
+    return weight
+
+
+def _radius(height: int, width: int) -> NDArray[np.float64]:
+    """Spatial frequency in cycles per px at each entry of an rfft2."""
+    radius: NDArray[np.float64] = np.hypot(
+        fft.fftfreq(height)[:, None], fft.rfftfreq(width)[None, :]
+    )
+    return radius
