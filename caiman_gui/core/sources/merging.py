@@ -1,0 +1,84 @@
+"""Components that are pieces or copies of one cell become one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import sparse
+from scipy.sparse.csgraph import connected_components
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+#: Footprints overlap when their cosine is above this.
+LEAST_OVERLAP = 0.05
+_ROUNDS = 8
+
+
+def groups_to_merge(
+    footprints: sparse.csr_matrix, active: NDArray[np.float32], *, merge_corr: float
+) -> list[NDArray[np.intp]]:
+    """Groups of overlapping components whose activity correlates.
+
+    Parameters
+    ----------
+    footprints : (K, P) CSR
+        Unit norm.
+    active : (K, T) float32
+        Traces without their noise.
+    merge_corr : float
+        Least correlation of a pair.
+
+    Returns
+    -------
+    list of arrays
+        Component numbers of each group of at least two; linked pairs chain together.
+    """
+    overlap = sparse.triu(footprints @ footprints.T, k=1).tocoo()
+    keep = overlap.data > LEAST_OVERLAP
+    first, second = overlap.row[keep], overlap.col[keep]
+    centered = active - active.mean(axis=1, keepdims=True)
+    norm = np.sqrt((centered.astype(np.float64) ** 2).sum(axis=1))
+    product = np.einsum("ij,ij->i", centered[first], centered[second], dtype=np.float64)
+    corr = product / np.maximum(norm[first] * norm[second], 1e-30)
+    linked = corr > merge_corr
+    graph = sparse.coo_matrix(
+        (np.ones(int(linked.sum())), (first[linked], second[linked])), shape=overlap.shape
+    )
+    count, label = connected_components(graph, directed=False)
+    sizes = np.bincount(label, minlength=count)
+    return [np.flatnonzero(label == group) for group in np.flatnonzero(sizes > 1)]
+
+
+def merge_group(
+    footprints: sparse.csr_matrix, traces: NDArray[np.float32]
+) -> tuple[sparse.csr_matrix, NDArray[np.float32]]:
+    """Best non-negative rank-1 approximation of ``sum_k a_k c_k'``.
+
+    Parameters
+    ----------
+    footprints : (n, P) CSR
+    traces : (n, T) float32
+
+    Returns
+    -------
+    footprint : (1, P) CSR
+        Unit norm.
+    trace : (T,) float32
+    """
+    energy = np.asarray(footprints.multiply(footprints).sum(axis=1)).ravel()
+    weight = np.sqrt(energy * (traces.astype(np.float64) ** 2).sum(axis=1))
+    image = footprints.T @ weight
+    trace = traces[int(np.argmax(weight))].astype(np.float64)
+    for _ in range(_ROUNDS):
+        norm = float(image @ image)
+        if norm <= 0:
+            break
+        trace = np.maximum((footprints @ image) @ traces / norm, 0)
+        square = float(trace @ trace)
+        if square <= 0:
+            break
+        image = np.maximum(footprints.T @ (traces @ trace) / square, 0)
+    norm = max(float(np.sqrt(image @ image)), 1e-30)
+    return sparse.csr_matrix(image / norm, dtype=np.float32), (trace * norm).astype(np.float32)
