@@ -122,9 +122,7 @@ class Document(QObject):
         """
         if new_state is self._state:
             return
-        self.undo_stack.push(
-            SwapState(self._put, text, self._state, new_state, topics, merge_id)
-        )
+        self.undo_stack.push(SwapState(self._put, text, self._state, new_state, topics, merge_id))
 
     def reset(
         self,

@@ -7,7 +7,7 @@ import threading
 import time
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from PySide6.QtCore import QObject, QRunnable, Qt, QThreadPool, Signal, Slot
 
@@ -97,12 +97,16 @@ class Task(QObject):
     failed = Signal(object)
     cancelled = Signal()
     finished = Signal()
-    #: To the runner, which knows whether the task is still waiting.
+    #: To the runner, which knows whether the task is still waiting, and lets go of it.
     cancelRequested = Signal(object)
+    ended = Signal(object)
 
-    def __init__(self, title: str, work: Callable[[Task], object]) -> None:
+    def __init__(
+        self, title: str, work: Callable[[Task], object], *, is_quiet: bool = False
+    ) -> None:
         super().__init__()
         self.title = title
+        self.is_quiet = is_quiet
         self._work: Callable[[Task], object] | None = work
         self._stop = threading.Event()
         self._lock = threading.Lock()
@@ -144,7 +148,7 @@ class Task(QObject):
             raise Cancelled
 
     def progress(self, done: float, total: float, message: str = "") -> None:
-        """Tell that ``done`` of ``total`` is finished; at most 20 times a second it is passed on."""
+        """Tell how far it is; passed on at most 20 times a second."""
         now = time.monotonic()
         with self._lock:
             fraction = min(max(done / total, 0.0), 1.0) if total > 0 else 1.0
@@ -201,6 +205,7 @@ class Task(QObject):
             self._tell("progressed", self._latest)
             self._tell("succeeded", outcome.value)
         self._tell("finished")
+        self._tell("ended", self)
 
     def _tell(self, signal: str, *args: object) -> None:
         try:
@@ -221,8 +226,27 @@ class _Job(QRunnable):
         self._task.run()
 
 
+class _Lane:
+    """A thread of its own and the tasks that wait for it."""
+
+    def __init__(self, parent: QObject) -> None:
+        self.pool = QThreadPool(parent)
+        self.pool.setMaxThreadCount(1)
+        self.pool.setStackSize(STACK_BYTES)
+        self.waiting: list[Task] = []
+        self.running: tuple[Task, _Job] | None = None
+
+    @property
+    def tasks(self) -> list[Task]:
+        """The running task first, then those waiting."""
+        return [self.running[0], *self.waiting] if self.running is not None else [*self.waiting]
+
+
 class TaskRunner(QObject):
-    """Runs tasks one after the other; those waiting can be seen and cancelled."""
+    """Runs tasks one after the other; those waiting can be seen and cancelled.
+
+    There are two lanes, so that saving need not wait for a run: ``compute`` and ``files``.
+    """
 
     taskQueued = Signal(object)
     taskStarted = Signal(object)
@@ -232,12 +256,8 @@ class TaskRunner(QObject):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._pool = QThreadPool(self)
-        self._pool.setMaxThreadCount(1)
-        self._pool.setStackSize(STACK_BYTES)
-        self._waiting: list[Task] = []
-        self._running: tuple[Task, _Job] | None = None
-        self._kept: set[Any] = set()
+        self._lanes = {"compute": _Lane(self), "files": _Lane(self)}
+        self._ended: set[Any] = set()
         self._is_shut = False
         queued = Qt.ConnectionType.QueuedConnection
         self._startRequested.connect(self._start_next, queued)
@@ -245,16 +265,22 @@ class TaskRunner(QObject):
 
     @property
     def tasks(self) -> tuple[Task, ...]:
-        """The running task first, then those waiting."""
-        running = (self._running[0],) if self._running is not None else ()
-        return (*running, *self._waiting)
+        """Tasks running and waiting, without quiet ones."""
+        return tuple(task for task in self._all() if not task.is_quiet)
 
     @property
     def current(self) -> Task | None:
-        """The task that is running."""
-        return self._running[0] if self._running is not None else None
+        """The task to show: the first that is running."""
+        return next((task for task in self.tasks if task.is_running), None)
 
-    def submit(self, title: str, work: Callable[[Task], object]) -> Task:
+    def submit(
+        self,
+        title: str,
+        work: Callable[[Task], object],
+        *,
+        lane: Literal["compute", "files"] = "compute",
+        is_quiet: bool = False,
+    ) -> Task:
         """Queue some work. It starts after control returns to Qt, so connect to the task now.
 
         Parameters
@@ -263,20 +289,25 @@ class TaskRunner(QObject):
             What is being done, for the status bar.
         work : callable
             Gets the task as its context; runs in another thread; its result is emitted.
+        lane : {"compute", "files"}
+            Tasks of one lane run one after the other.
+        is_quiet : bool
+            Not shown to the user, such as an autosave.
         """
         if self._is_shut:
             raise RuntimeError(f"{title!r} was submitted after shutdown")
-        task = Task(title, work)
-        task.finished.connect(self._on_finished)
+        task = Task(title, work, is_quiet=is_quiet)
+        task.ended.connect(self._on_ended)
         task.cancelRequested.connect(self._on_cancel_requested)
-        self._waiting.append(task)
-        self.taskQueued.emit(task)
+        self._lanes[lane].waiting.append(task)
+        if not is_quiet:
+            self.taskQueued.emit(task)
         self._startRequested.emit()
         return task
 
     def cancel_all(self) -> None:
         """Ask every task to stop; those waiting end at once."""
-        for task in reversed(self.tasks):
+        for task in reversed(self._all()):
             task.cancel()
 
     def shutdown(self, timeout_ms: int = 10_000) -> bool:
@@ -289,43 +320,54 @@ class TaskRunner(QObject):
         """
         self._is_shut = True
         self.cancel_all()
-        if self._pool.waitForDone(timeout_ms):
-            return True
-        logger.warning("Still running after %d ms: %s", timeout_ms, [t.title for t in self.tasks])
-        return False
+        until = time.monotonic() + timeout_ms / 1000
+        is_done = True
+        for lane in self._lanes.values():
+            left_ms = max(0, round(1000 * (until - time.monotonic())))
+            is_done = lane.pool.waitForDone(left_ms) and is_done
+        if not is_done:
+            titles = [task.title for task in self._all()]
+            logger.warning("Still running after %d ms: %s", timeout_ms, titles)
+        return is_done
+
+    def _all(self) -> list[Task]:
+        return [task for lane in self._lanes.values() for task in lane.tasks]
 
     @Slot()
     def _start_next(self) -> None:
-        if self._running is not None or not self._waiting or self._is_shut:
-            return
-        task = self._waiting.pop(0)
-        self._running = task, _Job(task)
-        self.taskStarted.emit(task)
-        self._pool.start(self._running[1])
+        for lane in self._lanes.values():
+            if lane.running is not None or not lane.waiting or self._is_shut:
+                continue
+            task = lane.waiting.pop(0)
+            job = _Job(task)
+            lane.running = task, job
+            if not task.is_quiet:
+                self.taskStarted.emit(task)
+            lane.pool.start(job)
 
     @Slot(object)
     def _on_cancel_requested(self, task: Task) -> None:
-        if task in self._waiting:
-            self._waiting.remove(task)
-            self._kept.add(task)
-            task.withdraw()
+        for lane in self._lanes.values():
+            if task in lane.waiting:
+                lane.waiting.remove(task)
+                task.withdraw()
 
-    @Slot()
-    def _on_finished(self) -> None:
-        if self._running is not None and self._running[0].is_finished:
-            # The thread may still be on its way out of run(): let go only when it has left,
-            # or the last reference would be dropped in a foreign thread.
-            self._pool.waitForDone()
-            self._kept.add(self._running)
-            done, self._running = self._running[0], None
-            self.taskFinished.emit(done)
-            self._released.emit(done)
-            self._startRequested.emit()
-        for task in [t for t in self._kept if isinstance(t, Task)]:
+    @Slot(object)
+    def _on_ended(self, task: Task) -> None:
+        kept: Any = (task,)
+        for lane in self._lanes.values():
+            if lane.running is not None and lane.running[0] is task:
+                # The thread may still be on its way out of run(): let go only when it has left,
+                # or the last reference would be dropped in a foreign thread.
+                lane.pool.waitForDone()
+                kept, lane.running = lane.running, None
+        self._ended.add(kept)
+        if not task.is_quiet:
             self.taskFinished.emit(task)
-            self._released.emit(task)
+        self._released.emit(task)
+        self._startRequested.emit()
 
     @Slot(object)
     def _on_released(self, task: Task) -> None:
         # One turn of the event loop later: every receiver has had its signals by now.
-        self._kept = {k for k in self._kept if k is not task and k[0] is not task}
+        self._ended = {kept for kept in self._ended if kept[0] is not task}

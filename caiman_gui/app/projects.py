@@ -1,0 +1,386 @@
+"""Opening and saving, off the UI thread; autosave and what a crash has left."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, QTimer, Signal, Slot
+
+from caiman_gui.app.document import Document, Topic
+from caiman_gui.app.sessions import Recoverable, Session, recoverable
+from caiman_gui.errors import CaimanGuiError, InputError
+from caiman_gui.project.model import ProjectState
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from caiman_gui.app.reporter import Reporter
+    from caiman_gui.app.sessions import LayeredWorkspace
+    from caiman_gui.app.settings import Settings
+    from caiman_gui.app.tasks import Task, TaskRunner
+    from caiman_gui.project.model import RecordingRef
+    from caiman_gui.project.store import LoadedProject
+
+logger = logging.getLogger(__name__)
+
+#: The document is autosaved this long after the last change.
+AUTOSAVE_MS = 30_000
+SUFFIX = ".cgproj"
+
+
+class ProjectService(QObject):
+    """Puts movies and projects into the document, and the document onto the disk."""
+
+    #: A movie or a project is in place.
+    opened = Signal()
+    #: Paths of the movies that a project refers to and that are not there.
+    moviesMissing = Signal(object)
+    autosaved = Signal(object)
+
+    def __init__(
+        self,
+        document: Document,
+        tasks: TaskRunner,
+        reporter: Reporter,
+        settings: Settings,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._document = document
+        self._tasks = tasks
+        self._reporter = reporter
+        self._settings = settings
+        self.session = Session()
+        self._opening: Task | None = None
+        self._saving: Task | None = None
+        self._autosaved_state: ProjectState | None = None
+        self._adopted: Path | None = None
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(AUTOSAVE_MS)
+        self._timer.timeout.connect(self.autosave)
+        document.changed.connect(self._on_changed)
+
+    @property
+    def is_saving(self) -> bool:
+        """Whether the project is being written."""
+        return self._saving is not None
+
+    def open_movies(self, paths: Sequence[Path]) -> Task:
+        """Begin a new project with movie files, in this order. Unsaved work is not asked for."""
+        files = tuple(Path(path).absolute() for path in paths)
+
+        def work(_task: Task) -> object:
+            from caiman_gui.pipeline.workspace import open_recording
+
+            return open_recording(files)
+
+        task = self._open(f"Open {files[0].name}", work)
+        task.succeeded.connect(self._on_movies_opened)
+        return task
+
+    def open_project(self, path: Path) -> Task:
+        """Open a project file. Unsaved work of the present one is not asked for."""
+        file = Path(path).absolute()
+
+        def work(_task: Task) -> object:
+            from caiman_gui.project.store import load_project
+
+            return file, load_project(file)
+
+        task = self._open(f"Open {file.name}", work)
+        task.succeeded.connect(self._on_project_opened)
+        return task
+
+    def save(self, path: Path | None = None) -> Task | None:
+        """Write the project; edits made while it is written stay unsaved.
+
+        Returns
+        -------
+        Task or None
+            None, with a message, if there is nothing to save or no place for it.
+        """
+        document = self._document
+        workspace = document.workspace
+        if document.state.recording is None or workspace is None:
+            self._reporter.tell("Nothing to save", "No movie is open.", "", "warning")
+            return None
+        target = path if path is not None else document.path
+        if target is None or (document.is_read_only and target == document.path):
+            self._reporter.tell(
+                "The project needs another name",
+                f"{target} was written by a newer version of the program."
+                if target is not None
+                else "It was never saved.",
+                "Use “Save as”.",
+                "warning",
+            )
+            return None
+        if self._saving is not None:
+            self._reporter.tell("The project is being saved already", "", "", "info")
+            return None
+        target = target.absolute()
+        if target.suffix != SUFFIX:
+            target = target.with_name(target.name + SUFFIX)
+        task = self._tasks.submit(
+            f"Save {target.name}",
+            partial(_save, document.state, target, self._layered()),
+            lane="files",
+        )
+        self._saving = task
+        task.succeeded.connect(self._on_saved)
+        task.failed.connect(self._reporter.report)
+        task.finished.connect(self._on_save_finished)
+        return task
+
+    def relocate(self, paths: Sequence[Path]) -> Task:
+        """Tell where the movies of the open project lie now."""
+        files = tuple(Path(path).absolute() for path in paths)
+        state = self._document.state
+
+        def work(_task: Task) -> object:
+            from caiman_gui.pipeline.workspace import open_recording
+
+            found = open_recording(files)
+            _require_same_movie(state.recording, found)
+            return files
+
+        task = self._tasks.submit(f"Open {files[0].name}", work, lane="files")
+        task.succeeded.connect(self._on_relocated)
+        task.failed.connect(self._reporter.report)
+        return task
+
+    def recoverable(self) -> tuple[Recoverable, ...]:
+        """List what sessions that crashed have left, newest first."""
+        return recoverable()
+
+    def recover(self, item: Recoverable) -> Task:
+        """Open what a crashed session has left; it counts as unsaved."""
+        workspace = self.session.new_workspace(
+            item.project.with_suffix(".cgdata") if item.project is not None else None
+        )
+
+        def work(_task: Task) -> object:
+            from caiman_gui.project.store import load_project
+
+            loaded = load_project(item.autosave)
+            _adopt(item.autosave.parent, workspace)
+            return item, loaded, workspace
+
+        task = self._open(f"Recover {item.title}", work)
+        task.succeeded.connect(self._on_recovered)
+        return task
+
+    def discard(self, item: Recoverable) -> None:
+        """Remove what a crashed session has left."""
+        shutil.rmtree(item.autosave.parent, ignore_errors=True)
+
+    @Slot()
+    def autosave(self) -> None:
+        """Write unsaved work into the session's folder, where it survives a crash."""
+        document = self._document
+        state = document.state
+        if (
+            not self._settings.autosave
+            or not document.is_dirty
+            or state.recording is None
+            or state is self._autosaved_state
+            or self._saving is not None
+        ):
+            return
+        title = document.path.stem if document.path is not None else state.recording.name
+        task = self._tasks.submit(
+            "Autosave",
+            partial(_autosave, state, self.session, title, document.path),
+            lane="files",
+            is_quiet=True,
+        )
+        task.succeeded.connect(self._on_autosaved)
+        task.failed.connect(self._on_autosave_failed)
+
+    def close(self) -> None:
+        """Stop the autosave and remove what the session wrote; all tasks have ended before."""
+        self._timer.stop()
+        self.session.close()
+        self._drop_adopted()
+
+    def _open(self, title: str, work: object) -> Task:
+        if self._opening is not None:
+            self._opening.cancel()  # the newest wish counts
+        task = self._tasks.submit(title, work, lane="files")  # type: ignore[arg-type]
+        self._opening = task
+        task.failed.connect(self._reporter.report)
+        return task
+
+    @Slot(object)
+    def _on_movies_opened(self, recording: RecordingRef) -> None:
+        self._place(ProjectState(recording=recording), None, self.session.new_workspace())
+        self._settings.add_recent(recording.paths[0])
+        self.opened.emit()
+
+    @Slot(object)
+    def _on_project_opened(self, result: tuple[Path, LoadedProject]) -> None:
+        path, loaded = result
+        workspace = self.session.new_workspace(loaded.data_dir)
+        self._place(loaded.state, path, workspace, is_read_only=loaded.read_only)
+        self._settings.add_recent(path)
+        self._tell_about(loaded)
+
+    @Slot(object)
+    def _on_recovered(self, result: tuple[Recoverable, LoadedProject, LayeredWorkspace]) -> None:
+        item, loaded, workspace = result
+        self._place(loaded.state, item.project, workspace, is_clean=False)
+        self._adopted = item.autosave.parent
+        self._tell_about(loaded)
+
+    def _place(
+        self,
+        state: ProjectState,
+        path: Path | None,
+        workspace: LayeredWorkspace,
+        *,
+        is_clean: bool = True,
+        is_read_only: bool = False,
+    ) -> None:
+        self._opening = None
+        self._autosaved_state = None
+        self.session.discard_autosave()
+        self._document.reset(state, path, workspace, is_clean=is_clean, is_read_only=is_read_only)
+
+    def _tell_about(self, loaded: LoadedProject) -> None:
+        for note in loaded.notes:
+            self._reporter.tell("About this project", note, "", "warning")
+        self.opened.emit()
+        if loaded.missing:
+            self.moviesMissing.emit(loaded.missing)
+
+    @Slot(object)
+    def _on_saved(self, result: tuple[ProjectState, Path]) -> None:
+        state, path = result
+        workspace = self._layered()
+        saved = type(workspace)(workspace.folder, path.with_suffix(".cgdata"))
+        if _same_recording(state, self._document.state):
+            self._document.mark_saved(state, path, saved)
+            self._settings.add_recent(path)
+            self.session.discard_autosave()
+            self._drop_adopted()
+
+    @Slot()
+    def _on_save_finished(self) -> None:
+        self._saving = None
+
+    @Slot(object)
+    def _on_relocated(self, files: tuple[Path, ...]) -> None:
+        from caiman_gui.project.store import relocate
+
+        state = self._document.state
+        if state.recording is not None:
+            new = relocate(state, state.recording.paths, files)
+            self._document.edit("Locate the movie", new, Topic.RECORDING)
+
+    @Slot(object)
+    def _on_autosaved(self, state: ProjectState) -> None:
+        if self._document.is_dirty:
+            self._autosaved_state = state
+            self._drop_adopted()
+        else:
+            self.session.discard_autosave()
+        self.autosaved.emit(self.session.autosave_path)
+
+    @Slot(object)
+    def _on_autosave_failed(self, exc: Exception) -> None:
+        reason = exc.detail if isinstance(exc, CaimanGuiError) else str(exc)
+        self._reporter.tell(
+            "Unsaved work could not be kept safe", reason, "Save the project now.", "warning"
+        )
+
+    @Slot(object)
+    def _on_changed(self, _topics: object) -> None:
+        if self._document.is_dirty and self._settings.autosave:
+            self._timer.start()
+        else:
+            self._timer.stop()
+
+    def _layered(self) -> LayeredWorkspace:
+        workspace = self._document.workspace
+        assert workspace is not None
+        from caiman_gui.app.sessions import LayeredWorkspace
+
+        if isinstance(workspace, LayeredWorkspace):
+            return workspace
+        return LayeredWorkspace(workspace.folder, None)
+
+    def _drop_adopted(self) -> None:
+        if self._adopted is not None:
+            shutil.rmtree(self._adopted, ignore_errors=True)
+            self._adopted = None
+
+
+def _save(state: ProjectState, path: Path, workspace: LayeredWorkspace, _task: Task) -> object:
+    from caiman_gui.project.store import save_project
+
+    _keep_for_undo(state, path.with_suffix(".cgdata"), workspace)
+    save_project(path, state, workspace.data_files(state))
+    return state, path
+
+
+def _autosave(
+    state: ProjectState, session: Session, title: str, project: Path | None, _task: Task
+) -> object:
+    from caiman_gui.project.store import save_project
+
+    session.lock(title, project)
+    # The corrected movie stays where it is: it is found again from the session's folder.
+    save_project(session.autosave_path, state, {})
+    return state
+
+
+def _keep_for_undo(state: ProjectState, data_dir: Path, workspace: LayeredWorkspace) -> None:
+    """Link saved files that saving is about to remove, or to take, into the session's folder."""
+    if workspace.saved is None or not workspace.saved.is_dir():
+        return
+    wanted = {record.file for record in state.steps.values()}
+    is_same_place = workspace.saved == data_dir
+    for file in workspace.saved.glob("motion-*"):
+        own = workspace.folder / file.name
+        if own.exists() or (is_same_place and file.name in wanted):
+            continue
+        try:
+            workspace.folder.mkdir(parents=True, exist_ok=True)
+            os.link(file, own)
+        except OSError as exc:  # another disk: undo past this point then asks to run again
+            logger.info("%s is not kept for undo: %s", file.name, exc)
+
+
+def _adopt(crashed: Path, workspace: LayeredWorkspace) -> None:
+    """Take over the heavy files of a session that crashed."""
+    for file in crashed.glob("work-*/motion-*"):
+        workspace.folder.mkdir(parents=True, exist_ok=True)
+        own = workspace.folder / file.name
+        try:
+            os.link(file, own)
+        except OSError:
+            shutil.copy2(file, own)
+
+
+def _same_recording(one: ProjectState, other: ProjectState) -> bool:
+    if one.recording is None or other.recording is None:
+        return False
+    return one.recording.fingerprint == other.recording.fingerprint
+
+
+def _require_same_movie(expected: RecordingRef | None, found: RecordingRef) -> None:
+    if expected is None or expected.fingerprint == found.fingerprint:
+        return
+    raise InputError(
+        "This is another movie",
+        f"{found.name} has {found.n_frames} frames of {found.height} x {found.width} px, and "
+        f"its content is not that of {expected.name} ({expected.n_frames} frames of "
+        f"{expected.height} x {expected.width} px).",
+        "Choose the file the project was made with, or open this one as a new project.",
+    )
