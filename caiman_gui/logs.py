@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import logging
-import sys
 import threading
 from collections import deque
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 LEVELS = ("debug", "info", "warning", "error")
 RING_SIZE = 5_000
 _FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
+
+
+class SupportsWrite(Protocol):
+    """What a log handler needs of a stream."""
+
+    def write(self, text: str, /) -> object: ...
+
+    def flush(self) -> object: ...
 
 
 class MemoryHandler(logging.Handler):
@@ -42,13 +49,13 @@ class MemoryHandler(logging.Handler):
             listener()
 
     def lines(self, level: int = logging.DEBUG) -> list[str]:
-        """Formatted records at or above a level, oldest first."""
+        """Return the formatted records at or above a level, oldest first."""
         with self._guard:
             return [text for number, text in self._records if number >= level]
 
 
 def setup_logging(
-    level: str = "info", log_file: Path | None = None, *, console: bool = True
+    level: str = "info", log_file: Path | None = None, *, stream: SupportsWrite | None = None
 ) -> MemoryHandler:
     """Send the program's log records to the terminal, to a file and to memory.
 
@@ -61,8 +68,8 @@ def setup_logging(
         What the terminal shows; file and memory keep info and above, or more if asked for.
     log_file : Path, optional
         Written anew. An OSError is the caller's to explain.
-    console : bool
-        Whether stderr gets the records; it does not exist in a windowed program.
+    stream : text stream, optional
+        Gets the records too; by default nobody does, since a windowed program has no stderr.
     """
     close_logging()
     number = getattr(logging, level.upper())
@@ -74,11 +81,11 @@ def setup_logging(
         handlers[-1].setFormatter(logging.Formatter(_FORMAT))
     for handler in handlers:
         handler.setLevel(kept)
-    if console and sys.stderr is not None:
-        stream = logging.StreamHandler(sys.stderr)
-        stream.setLevel(number)
-        stream.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
-        handlers.append(stream)
+    if stream is not None:
+        terminal = logging.StreamHandler(stream)
+        terminal.setLevel(number)
+        terminal.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
+        handlers.append(terminal)
     root = logging.getLogger()
     root.setLevel(logging.WARNING)
     for handler in handlers:
@@ -95,3 +102,11 @@ def close_logging() -> None:
         if handler.get_name() == "caiman_gui":
             root.removeHandler(handler)
             handler.close()
+
+
+def log_file() -> Path | None:
+    """Return the file the records go to now, if there is one."""
+    for handler in logging.getLogger().handlers:
+        if handler.get_name() == "caiman_gui" and isinstance(handler, logging.FileHandler):
+            return Path(handler.baseFilename)
+    return None

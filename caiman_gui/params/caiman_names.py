@@ -22,6 +22,7 @@ _CAIMAN_GROUPS = {
     "data", "init", "preprocess", "patch", "spatial", "temporal", "merging", "online", "ring_CNN",
 }  # fmt: skip
 _SHARED_GROUPS = {"motion", "quality"}
+_HINT = 'Nest parameters by group, such as {"motion": {"max_shift_px": 9}}.'
 #: The most names listed in one note.
 _LISTED = 12
 
@@ -68,13 +69,13 @@ def read_params_file(path: Path, base: RunParams) -> tuple[RunParams, tuple[str,
     except ValueError as exc:
         raise InputError(
             "The parameter file is not JSON", f"{path}: {exc}.",
-            "'caiman-gui params --json' shows how such a file looks.",
+            _HINT,
         ) from exc  # fmt: skip
     if not isinstance(content, dict):
         raise InputError(
             "The parameter file holds no parameters",
             f"{path} holds a {type(content).__name__}, not names with values.",
-            "'caiman-gui params --json' shows how such a file looks.",
+            _HINT,
         )
     if is_caiman(content):
         translation = from_caiman(content)
@@ -84,7 +85,7 @@ def read_params_file(path: Path, base: RunParams) -> tuple[RunParams, tuple[str,
             raise ParameterError(
                 f"{path.name}: '{group}' is not a group of parameters",
                 f"The groups are {', '.join(GROUPS)}.",
-                "'caiman-gui params --json' shows how such a file looks.",
+                _HINT,
             )
     return base.with_values(content), ()
 

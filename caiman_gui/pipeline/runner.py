@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from caiman_gui.core.checks import require_usable
 from caiman_gui.core.task import NULL_CONTEXT, SubContext, TaskContext
 from caiman_gui.errors import CaimanGuiError, ParameterError, ResourceError
 from caiman_gui.pipeline.measure import Meter, default_memory_bytes, size_text
@@ -199,13 +200,13 @@ def _run_motion(
     from caiman_gui.core.motion import correct_motion
     from caiman_gui.io.corrected import CorrectedWriter
 
-    with raw_movie(state) as movie:
-        with CorrectedWriter(workspace.path(file), movie.shape) as sink:
-            motion = correct_motion(
-                movie, params=state.params.motion, sink=sink, n_threads=n_threads, ctx=ctx
-            )
-            ctx.check()
-            sink.commit()
+    with raw_movie(state) as movie, CorrectedWriter(workspace.path(file), movie.shape) as sink:
+        require_usable(movie)
+        motion = correct_motion(
+            movie, params=state.params.motion, sink=sink, n_threads=n_threads, ctx=ctx
+        )
+        ctx.check()
+        sink.commit()
     return {"motion": motion}
 
 
@@ -215,6 +216,7 @@ def _run_summary(
     from caiman_gui.core.summary import summarise
 
     with current_movie(state, workspace) as movie:
+        require_usable(movie)
         images = summarise(
             movie,
             use_filter=uses_filter(state.params),

@@ -1,0 +1,77 @@
+"""Start of the program: a sub-command goes to the command line, anything else to the window."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the program and return its exit code.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        Arguments without the program's name; by default those it was started with.
+    """
+    multiprocessing.freeze_support()
+    choose_kernel_cache()
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if not arguments:
+        return _open_window([])
+    from caiman_gui.cli import COMMANDS
+    from caiman_gui.cli import main as run_command
+
+    names_file = not arguments[0].startswith("-") and Path(arguments[0]).expanduser().exists()
+    if arguments[0] in COMMANDS or not names_file:
+        return run_command(arguments, _open_window)
+    return _open_window([Path(argument).expanduser() for argument in arguments])
+
+
+def choose_kernel_cache() -> None:
+    """Let compiled kernels be kept where the user may write, before numba is imported.
+
+    By default numba writes beside the modules, which an installed program may not do.
+    """
+    if "NUMBA_CACHE_DIR" in os.environ:
+        return
+    import platformdirs
+
+    folder = platformdirs.user_cache_path("caiman_gui", appauthor=False) / "kernels"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        is_writable = os.access(folder, os.W_OK)
+    except OSError:
+        is_writable = False
+    if not is_writable:
+        folder = Path(tempfile.gettempdir()) / "caiman_gui-kernels"
+    os.environ["NUMBA_CACHE_DIR"] = str(folder)
+
+
+def _open_window(paths: list[Path]) -> int:
+    if not _can_open_window():
+        sys.stderr.write(
+            "There is no display for the window.\n"
+            "Neither DISPLAY nor WAYLAND_DISPLAY is set.\n"
+            "Use 'caiman-gui run' instead, or log in with a desktop (ssh -X).\n"
+        )
+        return 4
+    from caiman_gui.gui.application import main as show
+
+    return int(show(paths))
+
+
+def _can_open_window() -> bool:
+    names = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
+    return not sys.platform.startswith("linux") or any(os.environ.get(name) for name in names)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
