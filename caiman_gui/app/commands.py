@@ -105,20 +105,6 @@ def with_labels(state: ProjectState, ids: Collection[int], label: Label | None) 
     )
 
 
-def without_components(state: ProjectState, ids: Collection[int]) -> ProjectState:
-    """Return a state without some components and their labels."""
-    from caiman_gui.core.edits import delete
-
-    if state.components is None:
-        return state
-    gone = tuple(ids)
-    return state.with_(
-        components=delete(state.components, gone),
-        labels={i: label for i, label in state.labels.items() if i not in gone},
-        history=(*state.history, entry("delete", gone, ())),
-    )
-
-
 def entry(action: str, ids_in: tuple[int, ...], ids_out: tuple[int, ...]) -> HistoryEntry:
     """Return the record of a manual edit made now."""
     when = datetime.now(UTC).isoformat(timespec="seconds")

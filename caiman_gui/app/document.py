@@ -15,7 +15,6 @@ from caiman_gui.app.commands import (
     label_text,
     merge_id_of,
     with_labels,
-    without_components,
 )
 from caiman_gui.app.topics import Topic
 from caiman_gui.params.run import all_specs
@@ -182,9 +181,11 @@ class Document(QObject):
         existing = set(self._state.components.ids if self._state.components is not None else ())
         gone = [i for i in ids if i in existing]
         if gone:
+            from caiman_gui.pipeline.edits import delete_components
+
             self.edit(
                 f"Delete {counted(len(gone))}",
-                without_components(self._state, gone),
+                delete_components(self._state, gone),
                 Topic.COMPONENTS | Topic.LABELS,
             )
 

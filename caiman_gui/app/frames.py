@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -87,7 +87,7 @@ class _Loaded:
     sequence: int
     index: int
     opened: Movie | None
-    outcome: Outcome = field(default_factory=Outcome)
+    outcome: Outcome[NDArray[Any]]
 
 
 class _Load(QRunnable):
@@ -108,17 +108,15 @@ class _Load(QRunnable):
         self._opener = opener
 
     def run(self) -> None:
-        opened = None
-        movie = self._movie
+        movie, opened = self._movie, None
         if movie is None and self._opener is not None:
             opening = attempt(self._opener)
+            movie = opened = opening.value
             if opening.error is not None:
-                self._tell(_Loaded(*self._place, None, opening))
-                return
-            movie = opened = opening.value  # type: ignore[assignment]
-        index = self._place[3]
-        outcome = attempt(partial(_read, movie, index))
-        self._tell(_Loaded(*self._place, opened, outcome))
+                self._tell(_Loaded(*self._place, None, Outcome(error=opening.error)))
+        if movie is not None:
+            outcome = attempt(partial(_read, movie, self._place[3]))
+            self._tell(_Loaded(*self._place, opened, outcome))
 
 
 def _read(movie: Movie, index: int) -> NDArray[Any]:
@@ -234,7 +232,8 @@ class FrameLoader(QObject):
             logger.warning("Frame %d of the %s movie: %s", loaded.index, loaded.source, error)
             self.failed.emit(error)
             return
-        frame: Any = loaded.outcome.value
+        frame = loaded.outcome.value
+        assert frame is not None
         self._cache.put((loaded.source, loaded.generation, loaded.index), frame)
         if loaded.sequence > state.delivered:
             state.delivered = loaded.sequence

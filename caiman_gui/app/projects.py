@@ -12,15 +12,14 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from caiman_gui.app.document import Document, Topic
-from caiman_gui.app.sessions import Recoverable, Session, recoverable
+from caiman_gui.app.sessions import LayeredWorkspace, Recoverable, Session, recoverable
 from caiman_gui.errors import CaimanGuiError, InputError
 from caiman_gui.project.model import ProjectState
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from caiman_gui.app.reporter import Reporter
-    from caiman_gui.app.sessions import LayeredWorkspace
     from caiman_gui.app.settings import Settings
     from caiman_gui.app.tasks import Task, TaskRunner
     from caiman_gui.project.model import RecordingRef
@@ -209,10 +208,10 @@ class ProjectService(QObject):
         self.session.close()
         self._drop_adopted()
 
-    def _open(self, title: str, work: object) -> Task:
+    def _open(self, title: str, work: Callable[[Task], object]) -> Task:
         if self._opening is not None:
             self._opening.cancel()  # the newest wish counts
-        task = self._tasks.submit(title, work, lane="files")  # type: ignore[arg-type]
+        task = self._tasks.submit(title, work, lane="files")
         self._opening = task
         task.failed.connect(self._reporter.report)
         return task
@@ -263,7 +262,7 @@ class ProjectService(QObject):
     def _on_saved(self, result: tuple[ProjectState, Path]) -> None:
         state, path = result
         workspace = self._layered()
-        saved = type(workspace)(workspace.folder, path.with_suffix(".cgdata"))
+        saved = LayeredWorkspace(workspace.folder, path.with_suffix(".cgdata"))
         if _same_recording(state, self._document.state):
             self._document.mark_saved(state, path, saved)
             self._settings.add_recent(path)
@@ -309,8 +308,6 @@ class ProjectService(QObject):
     def _layered(self) -> LayeredWorkspace:
         workspace = self._document.workspace
         assert workspace is not None
-        from caiman_gui.app.sessions import LayeredWorkspace
-
         if isinstance(workspace, LayeredWorkspace):
             return workspace
         return LayeredWorkspace(workspace.folder, None)

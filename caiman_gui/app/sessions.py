@@ -153,7 +153,7 @@ def _is_alive(info: dict[str, object]) -> bool:
         return False
     try:
         # The start time tells the process from a later one that was given the same number.
-        return abs(psutil.Process(pid).create_time() - started) < 2.0
+        return abs(float(psutil.Process(pid).create_time()) - started) < 2.0
     except psutil.NoSuchProcess:
         return False
     except psutil.AccessDenied:

@@ -7,7 +7,7 @@ import threading
 import time
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from PySide6.QtCore import QObject, QRunnable, Qt, QThreadPool, Signal, Slot
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 logger = logging.getLogger(__name__)
+T = TypeVar("T")
 
 #: Deep recursion inside compiled kernels needs more than the platform's default (512 kB on macOS).
 STACK_BYTES = 16 * 2**20
@@ -69,15 +70,15 @@ class RemainingTime:
         return (1.0 - fraction) / (0.5 * (overall + recent))
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+@dataclass(frozen=True)
+class Outcome(Generic[T]):
     """What came of a piece of work: a value, or the exception that ended it."""
 
-    value: object = None
+    value: T | None = None
     error: Exception | None = None
 
 
-def attempt(work: Callable[[], object]) -> Outcome:
+def attempt(work: Callable[[], T]) -> Outcome[T]:
     """Run some work and catch whatever it raises: the one broad except of the program."""
     try:
         return Outcome(value=work())
@@ -193,7 +194,7 @@ class Task(QObject):
         self.check()
         return result
 
-    def _finish(self, outcome: Outcome) -> None:
+    def _finish(self, outcome: Outcome[object]) -> None:
         self._is_finished = True
         if isinstance(outcome.error, Cancelled):
             self._tell("cancelled")

@@ -12,7 +12,7 @@ from caiman_gui.app.document import Document, Topic
 from caiman_gui.app.results import merge_result, step_result
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
     from pathlib import Path
 
     from caiman_gui.app.reporter import Reporter
@@ -123,11 +123,12 @@ class Workflow(QObject):
         if place is None:
             return None
         state, workspace = place
+        n_threads, _ = self._budget()
 
         def work(task: Task) -> object:
             from caiman_gui.pipeline.edits import merge_components
 
-            return merge_components(state, chosen, workspace, task)
+            return merge_components(state, chosen, workspace, task, n_threads=n_threads)
 
         task = self._begin(f"Merge {counted(len(chosen))}", work, state)
         task.succeeded.connect(self._on_merged)
@@ -142,15 +143,14 @@ class Workflow(QObject):
                 "Nothing to export", "No movie is open.", "Open a movie first.", "warning"
             )
             return None
-        from caiman_gui.pipeline.outputs import EXPORT_FORMATS
-
-        title, _, write = EXPORT_FORMATS[format_name]
 
         def work(task: Task) -> object:
-            write(state, path, workspace=workspace, ctx=task)
+            from caiman_gui.pipeline.outputs import export
+
+            export(format_name, state, path, workspace, task)
             return path
 
-        task = self._tasks.submit(f"Export {title}", work)
+        task = self._tasks.submit(f"Export {path.name}", work, lane="files")
         task.failed.connect(self._reporter.report)
         task.succeeded.connect(self._on_exported)
         return task
@@ -182,8 +182,8 @@ class Workflow(QObject):
         memory = self._settings.memory_gib
         return self._settings.n_threads or cpu_count(), int(memory * 2**30) if memory else None
 
-    def _begin(self, title: str, work: object, state: ProjectState) -> Task:
-        task = self._tasks.submit(title, work)  # type: ignore[arg-type]
+    def _begin(self, title: str, work: Callable[[Task], object], state: ProjectState) -> Task:
+        task = self._tasks.submit(title, work)
         self._task, self._base, self._is_ok = task, state, False
         task.failed.connect(self._reporter.report)
         task.finished.connect(self._on_finished)
