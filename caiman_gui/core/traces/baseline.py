@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 #: Up to this window the percentile is computed at every frame.
 EXACT_WINDOW = 512
 #: In longer windows it is computed this often per window, and interpolated in between.
-KNOTS_PER_WINDOW = 8
+KNOTS_PER_WINDOW = 16
 
 
 def running_percentile(
@@ -33,7 +33,7 @@ def running_percentile(
     -------
     (T,) float64
         Beyond its ends the trace is reflected. In windows longer than ``EXACT_WINDOW`` the value
-        is exact at knots an eighth of a window apart and linear in between.
+        is exact at knots a sixteenth of a window apart and linear in between.
     """
     values = np.asarray(trace, dtype=np.float64)
     n_frames = values.size
