@@ -55,6 +55,7 @@ class ParamRow(QObject):
         self._value: Any = spec.default
         self._scale: float | None = None  # physical units per pixel or frame
         self._in_twin = False
+        self._is_enabled = True
         self._placeholder = "Automatic"
         title = spec.title
         self.label = theme.label(title, wrap=True)
@@ -154,12 +155,10 @@ class ParamRow(QObject):
 
     def set_enabled(self, enabled: bool) -> None:
         """Grey the row out while it has no effect."""
-        for widget in (self.label, self.editor, self.unit):
-            widget.setEnabled(enabled)
-
-    def set_visible(self, visible: bool) -> None:
-        """Show or hide label and editor."""
-        self.label.setVisible(visible)
+        self._is_enabled = enabled
+        self.label.setEnabled(enabled)
+        self.editor.setEnabled(enabled)
+        self._show_unit()
 
     def set_error(self, reason: str) -> None:
         """Mark the editor red with a reason; empty: all is well."""
@@ -291,7 +290,7 @@ class ParamRow(QObject):
     def _show_unit(self) -> None:
         unit = self.spec.unit
         twin = next((u for s, u in _UNITS.items() if self.spec.name.endswith(s)), "")
-        can_switch = bool(self._scale and twin)
+        can_switch = bool(self._scale and twin and self._is_enabled)
         self.unit.setText(twin if self._in_twin else unit)
         self.unit.setEnabled(can_switch)
         other = unit if self._in_twin else twin

@@ -1,0 +1,55 @@
+"""The ring in the title of a tab: not yet, done, out of date, running."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QRectF, Qt
+from PySide6.QtGui import QColor, QIcon, QPainter, QPen, QPixmap
+
+if TYPE_CHECKING:
+    from caiman_gui.gui import theme
+
+WORDS = {
+    "empty": "not yet",
+    "done": "done",
+    "stale": "out of date, something before it changed",
+    "running": "running",
+}
+_SIZE_PX = 16
+
+
+def ring(status: str, colors: theme.Theme, phase: int = 0) -> QIcon:
+    """Return the ring of a status; ``phase`` (0 ... 11) turns the running one."""
+    out = QIcon()
+    for ratio in (1.0, 2.0):
+        out.addPixmap(_draw(status, colors, phase, ratio))
+    return out
+
+
+def _draw(status: str, colors: theme.Theme, phase: int, ratio: float) -> QPixmap:
+    image = QPixmap(round(_SIZE_PX * ratio), round(_SIZE_PX * ratio))
+    image.setDevicePixelRatio(ratio)
+    image.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(image)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    box = QRectF(3, 3, 10, 10)
+    if status == "running":
+        painter.setPen(QPen(QColor(colors.line), 2))
+        painter.drawEllipse(box)
+        painter.setPen(QPen(QColor(colors.accent), 2))
+        painter.drawArc(box, -phase * 30 * 16, 110 * 16)
+    elif status == "empty":
+        painter.setPen(QPen(QColor(colors.muted), 1.5))
+        painter.drawEllipse(box)
+    else:
+        color = QColor(colors.accent if status == "done" else colors.warning)
+        painter.setPen(QPen(color, 1.5))
+        if status == "done":
+            painter.setBrush(color)
+        painter.drawEllipse(box)
+        if status == "stale":
+            painter.setBrush(color)
+            painter.drawPie(box, 90 * 16, 180 * 16)
+    painter.end()
+    return image

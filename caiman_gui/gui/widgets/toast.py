@@ -1,0 +1,146 @@
+"""Short messages in the corner of the window, gone after six seconds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal, Slot
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QToolButton, QVBoxLayout, QWidget
+
+from caiman_gui.gui import theme
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+DURATION_MS = 6_000
+_WIDTH_PX = 340
+_MARGIN_PX = 16
+_MOST = 4
+_ICONS = {
+    "info": ("check", "accent_text"),
+    "warning": ("warning", "warning"),
+    "error": ("error", "danger"),
+}
+
+
+class Toast(QFrame):
+    """One message; it stays as long as the pointer is over it."""
+
+    closed = Signal(object)
+
+    def __init__(
+        self,
+        parent: QWidget,
+        title: str,
+        detail: str = "",
+        level: str = "info",
+        action: tuple[str, Callable[[], object]] | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.setObjectName("toast")
+        self.setProperty("level", level)
+        self.setFixedWidth(_WIDTH_PX)
+        self.title = theme.label(title, "heading", wrap=True)
+        self.title.setTextFormat(Qt.TextFormat.PlainText)
+        mark = QToolButton()
+        mark.setEnabled(True)
+        mark.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        mark.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        theme.set_icon(mark, *_ICONS.get(level, _ICONS["info"]))
+        close = QToolButton()
+        close.setAccessibleName("Close this message")
+        close.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        theme.set_icon(close, "close", "muted")
+        close.clicked.connect(self.dismiss)
+        body = QVBoxLayout()
+        body.setSpacing(4)
+        body.addWidget(self.title)
+        if detail:
+            text = theme.label(detail, "muted", wrap=True)
+            text.setTextFormat(Qt.TextFormat.PlainText)
+            body.addWidget(text)
+        if action is not None:
+            button = QPushButton(action[0])
+            button.clicked.connect(lambda _checked=False: action[1]())
+            button.clicked.connect(self.dismiss)
+            body.addWidget(button, 0, Qt.AlignmentFlag.AlignLeft)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(8, 8, 8, 8)
+        layout.setSpacing(8)
+        layout.addWidget(mark, 0, Qt.AlignmentFlag.AlignTop)
+        layout.addLayout(body, 1)
+        layout.addWidget(close, 0, Qt.AlignmentFlag.AlignTop)
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(DURATION_MS)
+        self._timer.timeout.connect(self.dismiss)
+        self._timer.start()
+
+    @Slot()
+    def dismiss(self) -> None:
+        """Take the message away."""
+        self._timer.stop()
+        self.hide()
+        self.closed.emit(self)
+
+    def event(self, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Enter:
+            self._timer.stop()
+        elif event.type() == QEvent.Type.Leave and self.isVisible():
+            self._timer.start()
+        return super().event(event)
+
+
+class ToastStack(QObject):
+    """Places toasts above each other in the lower right corner of a widget."""
+
+    def __init__(self, host: QWidget, bottom_px: int = 0) -> None:
+        super().__init__(host)
+        self._host = host
+        self._bottom = bottom_px
+        self.toasts: list[Toast] = []
+        host.installEventFilter(self)
+
+    def show(
+        self,
+        title: str,
+        detail: str = "",
+        level: str = "info",
+        action: tuple[str, Callable[[], object]] | None = None,
+    ) -> Toast:
+        """Show a message."""
+        toast = Toast(self._host, title, detail, level, action)
+        toast.closed.connect(self._on_closed)
+        self.toasts.append(toast)
+        while len(self.toasts) > _MOST:
+            self.toasts[0].dismiss()
+        toast.show()
+        self._place()
+        return toast
+
+    def clear(self) -> None:
+        """Take all messages away."""
+        for toast in tuple(self.toasts):
+            toast.dismiss()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if watched is self._host and event.type() == QEvent.Type.Resize:
+            self._place()
+        return False
+
+    @Slot(object)
+    def _on_closed(self, toast: Toast) -> None:
+        if toast in self.toasts:
+            self.toasts.remove(toast)
+            toast.deleteLater()
+            self._place()
+
+    def _place(self) -> None:
+        y = self._host.height() - self._bottom - _MARGIN_PX
+        for toast in reversed(self.toasts):
+            height = max(toast.sizeHint().height(), toast.heightForWidth(_WIDTH_PX))
+            toast.resize(_WIDTH_PX, height)
+            y -= height
+            toast.move(self._host.width() - _WIDTH_PX - _MARGIN_PX, y)
+            toast.raise_()
+            y -= 8
