@@ -10,8 +10,8 @@ import h5py
 import numpy as np
 import pytest
 
+from caiman_gui import files
 from caiman_gui.errors import ResourceError
-from caiman_gui.io import atomic
 from caiman_gui.io.atomic import atomic_path, format_bytes, require_space, write_text_atomic
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def test_faults_of_the_disk_are_told(
     def fail(*_: object) -> None:
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(atomic.os, "replace", fail)
+    monkeypatch.setattr(files.os, "replace", fail)
     with pytest.raises(ResourceError, match=word) as caught:
         write_text_atomic(target, "new")
     assert str(target) in caught.value.detail
