@@ -16,6 +16,7 @@ from scipy import sparse
 from caiman_gui.core.checks import require_contrast, require_usable
 from caiman_gui.core.results import Component, ComponentSet
 from caiman_gui.core.sources.background import initial_background
+from caiman_gui.core.sources.border import trusted_pixels
 from caiman_gui.core.sources.decimation import BinnedMovie, bin_movie
 from caiman_gui.core.sources.greedy import GreedySearch
 from caiman_gui.core.sources.highpass import HighpassMovie
@@ -85,6 +86,7 @@ def extract_sources(
     require_usable(movie)
     fov_shape = movie.shape[1:]
     diameter = params.neuron_diameter_px
+    trusted = trusted_pixels(movie, ctx=ctx)
     if kind == "one-photon":
         movie = HighpassMovie(movie, HIGHPASS_DIAMETERS * diameter)
     decay_frames = max(decay_time_s * frame_rate_hz, 0.5)
@@ -95,13 +97,15 @@ def extract_sources(
         ctx=SubContext(ctx, 0, share, "Averaging over time"),
     )  # fmt: skip
     require_contrast(binned.data)
+    binned.data[~trusted.ravel()] = 0
     allowed = (summary.correlation >= params.min_corr) & (summary.pnr >= params.min_pnr)
+    allowed &= trusted
     model = _search(
-        binned, params=params, decay_frames=decay_frames, allowed=allowed, n_threads=n_threads,
-        ctx=SubContext(ctx, share, 3 * share, "Searching for cells"), on_found=on_found,
+        binned, params=params, decay_frames=decay_frames, allowed=allowed, trusted=trusted,
+        n_threads=n_threads, ctx=SubContext(ctx, share, 3 * share, "Searching for cells"), on_found=on_found,
     )  # fmt: skip
     refiner = Refiner(
-        movie, binned.mean, binned.noise, fov_shape, decay_frames, _reach(diameter), n_threads
+        movie, binned.mean, binned.noise, trusted, decay_frames, _reach(diameter), n_threads
     )
     model = _at_full_rate(model, binned.bin_frames, movie.shape[0])
     for i in range(params.sweeps):
@@ -127,6 +131,7 @@ def _search(
     params: SourceParams,
     decay_frames: float,
     allowed: NDArray[np.bool_],
+    trusted: NDArray[np.bool_],
     n_threads: int,
     ctx: TaskContext,
     on_found: Callable[[NDArray[np.float32]], None] | None,
@@ -144,7 +149,7 @@ def _search(
     none = sparse.csr_matrix((0, n_pixels), dtype=np.float32)
     model = Model(none, empty, empty, images, traces)
     refiner = Refiner(
-        binned, np.zeros(n_pixels, np.float32), noise, fov_shape, decay_bins,
+        binned, np.zeros(n_pixels, np.float32), noise, trusted, decay_bins,
         _reach(params.neuron_diameter_px), n_threads,
     )  # fmt: skip
     found: list[tuple[int, int]] = []

@@ -87,7 +87,8 @@ class Refiner:
     movie : Movie
     mean, noise : (P,) float32
         Mean and noise of the samples of this movie.
-    fov_shape : (H, W)
+    trusted : (H, W) bool
+        Pixels that footprints may use.
     decay_frames : float
         Decay time in samples of this movie.
     reach_px : int
@@ -98,14 +99,14 @@ class Refiner:
     movie: Movie
     mean: NDArray[np.float32]
     noise: NDArray[np.float32]
-    fov_shape: tuple[int, int]
+    trusted: NDArray[np.bool_]
     decay_frames: float
     reach_px: int
     n_threads: int
 
     def sweep(self, model: Model, *, ctx: TaskContext, message: str) -> Model:
         """Update footprints and traces together from one pass over the movie."""
-        support = dilated(model.footprints, self.fov_shape, self.reach_px)
+        support = dilated(model.footprints, self.trusted, self.reach_px)
         regressors = self._regressors(model)
         products = self._collect(support, regressors, model, ctx, message)
         traces = self._new_traces(products, support, model, ctx)
@@ -121,7 +122,7 @@ class Refiner:
 
     def update_footprints(self, model: Model, *, ctx: TaskContext, message: str) -> Model:
         """Update footprints and background images only (one pass)."""
-        support = dilated(model.footprints, self.fov_shape, self.reach_px)
+        support = dilated(model.footprints, self.trusted, self.reach_px)
         regressors = self._regressors(model)
         products = self._collect(support, regressors, model, ctx, message)
         return self._new_footprints(products, support, regressors, model, ctx)
@@ -168,7 +169,7 @@ class Refiner:
             traces=model.background, noise=self.noise, sparsity=SPARSITY,
             n_threads=self.n_threads, ctx=ctx,
         )  # fmt: skip
-        clean, scale = clean_footprints(raw, self.fov_shape)
+        clean, scale = clean_footprints(raw, (self.trusted.shape[0], self.trusted.shape[1]))
         return replace(model, footprints=clean, images=images).scaled(scale)
 
 

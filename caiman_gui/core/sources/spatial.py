@@ -134,10 +134,10 @@ def update_footprints(
 
 
 def dilated(
-    footprints: sparse.csr_matrix, fov_shape: tuple[int, int], radius: int
+    footprints: sparse.csr_matrix, trusted: NDArray[np.bool_], radius: int
 ) -> sparse.csr_matrix:
-    """Footprints whose stored entries also cover all pixels within ``radius`` (zeros there)."""
-    height, width = fov_shape
+    """Let the stored entries cover all trusted (H, W) pixels within ``radius``; zeros there."""
+    height, width = trusted.shape
     offsets = np.arange(-radius, radius + 1)
     disc = offsets[:, None] ** 2 + offsets[None] ** 2 <= radius * radius
     indptr, pixels, weights = [0], [], []
@@ -152,7 +152,7 @@ def dilated(
             right = min(cols.max() + radius + 1, width)
             box = np.zeros((bottom - top, right - left), np.float32)
             box[rows - top, cols - left] = values
-            grown = ndimage.binary_dilation(box > 0, disc)
+            grown = ndimage.binary_dilation(box > 0, disc) & trusted[top:bottom, left:right]
             r, c = np.nonzero(grown)
             pixels.append((r + top) * width + c + left)
             weights.append(box[r, c])

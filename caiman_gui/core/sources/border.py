@@ -1,0 +1,74 @@
+"""Pixels near the edge that motion correction filled in too often to be trusted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import ndimage
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from caiman_gui.core.movie import Movie
+    from caiman_gui.core.task import TaskContext
+
+#: Frames looked at, in runs spread evenly over the movie.
+_SAMPLE, _RUN = 1000, 40
+#: Depth of the strip that is examined, as a share of the side of the field.
+_DEPTH = 0.15
+#: A pixel filled in more often than in this share of the frames is left out.
+MOST_FILLED = 0.01
+
+
+def trusted_pixels(movie: Movie, *, ctx: TaskContext) -> NDArray[np.bool_]:
+    """Find the pixels that nearly always show data and not a filled-in border.
+
+    Motion correction repeats the outermost pixels where a frame has no data, so a filled-in
+    sample equals its neighbour towards the middle exactly.
+
+    Parameters
+    ----------
+    movie : Movie
+    ctx : TaskContext
+
+    Returns
+    -------
+    (H, W) bool
+    """
+    n_frames, height, width = movie.shape
+    equal = [np.zeros((height, width)) for _ in range(2)]  # along rows, along columns
+    seen = 0
+    for start in run_starts(n_frames):
+        ctx.check()
+        frames = np.asarray(movie.frames(start, min(start + _RUN, n_frames)), dtype=np.float32)
+        seen += len(frames)
+        for axis, count in enumerate(equal):
+            view = frames if axis == 0 else frames.transpose(0, 2, 1)
+            target = count if axis == 0 else count.T
+            depth = _strip(view.shape[1])
+            for strip, inner in ((range(depth), 1), (range(-depth, 0), -1)):
+                rows = np.array(strip)
+                a, b = view[:, rows], view[:, rows + inner]
+                target[rows] += (np.abs(a - b) <= 2e-6 * np.abs(a)).sum(axis=0)
+    trusted = np.ones((height, width), bool)
+    for axis, count in enumerate(equal):
+        share = (count if axis == 0 else count.T) / seen
+        depth = _strip(share.shape[0])
+        rows = np.r_[0:depth, -depth:0]
+        # Equal neighbours by chance, as in movies of few grey levels, are no border.
+        chance = float(np.median(share[[depth - 1, -depth]]))
+        filled = share[rows] > MOST_FILLED + 3 * chance
+        target = trusted if axis == 0 else trusted.T
+        target[rows] &= ~filled
+    return ndimage.binary_erosion(trusted, np.ones((3, 3), bool), border_value=1)
+
+
+def run_starts(n_frames: int) -> list[int]:
+    """First frames of the runs that are looked at."""
+    n_runs = max(1, min(-(-n_frames // _RUN), _SAMPLE // _RUN))
+    return [int(i * n_frames / n_runs) for i in range(n_runs)]
+
+
+def _strip(side: int) -> int:
+    return max(1, min(int(side * _DEPTH), side // 2 - 1))
