@@ -87,6 +87,8 @@ class ShiftField:
     def covered(self, shifts: NDArray[np.float32]) -> NDArray[np.bool_]:
         """Return the pixels (H, W) that have data in every frame of shifts (n, P, 2)."""
         inside = np.ones((self._y.size, self._x.size), bool)
+        if shifts.shape[1] == 1:  # the two extremes cover less than all frames between them
+            shifts = np.stack([shifts.min(axis=0), shifts.max(axis=0)])
         for shift in shifts:
             row, col = self.sources(shift)
             inside &= (row >= 0) & (row <= self._y.size - 1)

@@ -21,9 +21,7 @@ if TYPE_CHECKING:
     from caiman_gui.params.motion import MotionParams
 
 #: Soft edge of a patch, as a share of its side.
-PATCH_TAPER = 0.15
-#: Weight of the correlation of each neighbouring patch, added to a patch's own.
-NEIGHBOUR_WEIGHT = 0.3
+PATCH_TAPER = 0.3
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,27 +131,11 @@ class PiecewiseRegistrar:
         for target, frame, middle in zip(out, frames, whole, strict=True):
             start = np.rint(middle)
             patches = self._grid.cut(frame, (int(start[0]), int(start[1])))
-            planes = self._share(self._correlator.planes(patches[None])[0])
+            planes = self._correlator.planes(patches[None])[0]
+            planes += self._correlator.prior(tuple(start - middle), self._deviation)
             deviation = find_displacement(planes) + start - middle
             target[:] = -(middle + np.clip(deviation, -limit, limit))
         return out
-
-    def _share(self, planes: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Let neighbouring patches, whose motion is alike, vote with a lower weight."""
-        grid = planes.reshape(*self._grid.shape, *planes.shape[1:])
-        for axis in (0, 1):
-            shared = grid.copy()
-            first, rest = _slices(axis)
-            shared[rest] += NEIGHBOUR_WEIGHT * grid[first]
-            shared[first] += NEIGHBOUR_WEIGHT * grid[rest]
-            grid = shared
-        return grid.reshape(planes.shape)
-
-
-def _slices(axis: int) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
-    """All but the last, and all but the first, along an axis of the grid."""
-    lead = (slice(None),) * axis
-    return (*lead, slice(None, -1)), (*lead, slice(1, None))
 
 
 def _starts(side: int, patch: int, overlap: int) -> NDArray[np.int_]:

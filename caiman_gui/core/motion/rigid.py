@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 #: Gaussian blur in px applied with the filter: it widens the peak so that a parabola fits it.
 PEAK_BLUR_PX = 0.7
+#: Expected size of displacements (standard deviation), as a share of the largest one allowed.
+PRIOR_SHARE = 0.5
 #: Noise is taken to be at least this share of its largest value, so that no frequency rules.
 NOISE_FLOOR = 1e-4
 
@@ -43,15 +45,22 @@ class NoiseSpectrum:
         total = np.bincount(number, power.ravel())
         used = np.flatnonzero(count)
         self._frequency = (used + 0.5) / bins_per_cycle
-        self._power = total[used] / count[used]
+        self._power = total[used] / count[used] / (residual.size)
         self._power = np.maximum(self._power, NOISE_FLOOR * self._power.max())
 
+    @property
+    def is_known(self) -> bool:
+        """Whether there was any noise to measure."""
+        return bool(self._power.max() > 0)
+
     def weight(self, height: int, width: int) -> NDArray[np.float64]:
-        """Return the inverse noise (height, width//2+1), largest value 1, for an rfft2."""
-        if not self._power.max() > 0:
+        """Return the inverse noise power per px (height, width//2+1), for an rfft2.
+
+        A correlation weighted by it is a logarithm of likelihood, up to a constant.
+        """
+        if not self.is_known:
             return np.ones((height, width // 2 + 1))
-        inverse = 1 / np.interp(_radius(height, width), self._frequency, self._power)
-        return inverse / float(inverse.max())
+        return 1 / np.interp(_radius(height, width), self._frequency, self._power)
 
 
 class Correlator:
@@ -82,17 +91,13 @@ class Correlator:
     ) -> None:
         height, width = references.shape[1:]
         self._reach = reach
+        self._is_likelihood = noise is not None and noise.is_known
         self._size = (fft.next_fast_len(height, real=True), fft.next_fast_len(width, real=True))
         window = soft_edge(height, taper_px[0])[:, None] * soft_edge(width, taper_px[1])[None, :]
         level = (references * window).sum(axis=(1, 2), keepdims=True) / window.sum()
         spectra = fft.rfft2(((references - level) * window).astype(np.float32), s=self._size)
         weight = _filter(self._size, noise, highpass_px)
         self._spectra = (np.conj(spectra) * weight).astype(np.complex64)
-
-    @property
-    def reach(self) -> tuple[int, int]:
-        """Largest displacement searched, in rows and columns."""
-        return self._reach
 
     def planes(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
         """Correlate images (n, P, h, w) with the references, for every whole displacement.
@@ -112,6 +117,30 @@ class Correlator:
         plane = fft.irfft(rows, n=width, axis=3)
         return np.concatenate([plane[..., width - right :], plane[..., : right + 1]], axis=3)
 
+    def prior(self, offset: tuple[float, float], limit: tuple[float, float]) -> NDArray[np.float32]:
+        """Return what is known of displacements before looking, to be added to the planes.
+
+        It is the logarithm of a Gaussian. It decides only where an image holds too little to tell
+        its own motion, such as a dark frame or an empty patch.
+
+        Parameters
+        ----------
+        offset : (float, float)
+            Of the planes' middle from the most likely displacement, in px.
+        limit : (float, float)
+            Largest displacement allowed, in px.
+
+        Returns
+        -------
+        (2*reach+1, 2*reach+1) float32
+        """
+        rows, cols = (
+            (np.arange(-reach, reach + 1) + start) / (PRIOR_SHARE * largest)
+            for reach, start, largest in zip(self._reach, offset, limit, strict=True)
+        )
+        prior = -0.5 * (rows[:, None] ** 2 + cols[None, :] ** 2)
+        return (prior * self._is_likelihood).astype(np.float32)
+
 
 def find_displacement(planes: NDArray[np.float32]) -> NDArray[np.float64]:
     """Locate the maximum of each plane (..., h, w) from its middle, to a fraction of a px.
@@ -122,7 +151,7 @@ def find_displacement(planes: NDArray[np.float32]) -> NDArray[np.float64]:
     Returns
     -------
     (..., 2) float64
-        (dy, dx); 0 where a plane has no positive maximum, thus nothing in common.
+        (dy, dx); 0 where a plane is flat, thus without an answer.
     """
     height, width = planes.shape[-2:]
     flat = planes.reshape(-1, height, width)
@@ -135,7 +164,7 @@ def find_displacement(planes: NDArray[np.float32]) -> NDArray[np.float64]:
     out = np.empty((len(flat), 2))
     out[:, 0] = row - height // 2 + _vertex(flat[index, up, col], top, flat[index, down, col])
     out[:, 1] = col - width // 2 + _vertex(flat[index, row, left], top, flat[index, row, right])
-    out[top <= 0] = 0
+    out[top <= flat.min(axis=(1, 2))] = 0
     return out.reshape(*planes.shape[:-2], 2)
 
 
@@ -185,10 +214,11 @@ class RigidRegistrar:
             noise=noise,
             highpass_px=highpass_px,
         )
+        self._prior = self._correlator.prior((0, 0), reach)
 
     def shifts(self, frames: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the corrections (n, 1, 2) in px to add to frames (n, H, W)."""
-        planes = self._correlator.planes(frames[:, None])
+        planes = self._correlator.planes(frames[:, None]) + self._prior
         return (-find_displacement(planes)).astype(np.float32)
 
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 SAMPLE_FRAMES = 1000
 SAMPLE_BYTES = 128 * 2**20
 SAMPLE_LEAST = 40
+#: All rounds but the last make do with this many of its frames.
+EARLY_FRAMES = 320
 #: Frames averaged before the median over bins: the mean removes noise, the median activity.
 BIN_FRAMES = 8
 #: Rounds before those the user asked for: the first template is blurred by the motion itself.
@@ -69,19 +71,19 @@ def build_reference(
     """
     n_rigid = START_ROUNDS + params.template_iterations
     n_fine = params.template_iterations if params.mode == "piecewise" else 0
+    rounds = [_rigid] * n_rigid + [_piecewise] * n_fine
     message = "Making the template"
     sample = _read_sample(movie, ctx)
-    still = _Alignment(_bin_means(sample), sample[:: max(1, len(sample) // NOISE_FRAMES)])
-    template, noise = _median(still.bins, ctx), None
-    for number in range(n_rigid + n_fine):
-        stage = SubContext(ctx, number / (n_rigid + n_fine), (number + 1) / (n_rigid + n_fine))
-        make = _rigid if number < n_rigid else _piecewise
+    few = sample[:: -(-len(sample) // EARLY_FRAMES)]
+    template, noise = _median(_bin_means(few), ctx), None
+    for number, make in enumerate(rounds):
+        is_last = number + 1 == len(rounds)
+        stage = SubContext(ctx, number / len(rounds), (number + 1) / len(rounds))
         registrar = make(template, params, noise)
-        aligned = _align(sample, registrar, n_threads, stage, message)
+        aligned = _align(sample if is_last else few, registrar, n_threads, stage, message)
         template = _median(aligned.bins, ctx)
         noise = NoiseSpectrum(aligned.some - template)
-    final = _piecewise if n_fine else _rigid
-    return Reference(template, final(template, params, noise))
+    return Reference(template, rounds[-1](template, params, noise))
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +91,7 @@ class _Alignment:
     """Means of bins (b, H, W) and some single frames (m, H, W) of the sample."""
 
     bins: NDArray[np.float32]
-    some: NDArray[Any]
+    some: NDArray[np.float32]
 
 
 def _rigid(
