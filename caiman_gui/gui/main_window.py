@@ -10,6 +10,7 @@ from PySide6.QtGui import QDesktopServices, QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QApplication,
     QDockWidget,
+    QHBoxLayout,
     QMainWindow,
     QMenu,
     QPushButton,
@@ -17,6 +18,7 @@ from PySide6.QtWidgets import (
     QStatusBar,
     QTabWidget,
     QToolButton,
+    QWidget,
 )
 
 from caiman_gui.app.topics import Topic
@@ -25,6 +27,7 @@ from caiman_gui.gui import resources, theme, words
 from caiman_gui.gui.dialogs import Dialogs
 from caiman_gui.gui.file_menu import FileCommands
 from caiman_gui.gui.step_icons import WORDS, ring
+from caiman_gui.gui.tabs.step_tab import SIDE_WIDTH_PX
 from caiman_gui.gui.widgets.drop import DropTarget
 from caiman_gui.gui.widgets.log_panel import LogPanel
 from caiman_gui.gui.widgets.task_bar import MemoryMeter, TaskBar
@@ -82,7 +85,7 @@ class MainWindow(QMainWindow):
         self.files = FileCommands(ctx, self.dialogs, self)
         self.setWindowIcon(resources.app_icon())
         self.setMinimumSize(960, 600)
-        self.toasts = ToastStack(self, _STATUS_PX)
+        self.toasts = ToastStack(self, right_px=SIDE_WIDTH_PX, bottom_px=_STATUS_PX)
         self._build_tabs(tabs)
         self._build_status(log)
         self.actions_by_key = action_table.build_actions(self, self._handlers())
@@ -115,7 +118,11 @@ class MainWindow(QMainWindow):
         theme.set_icon(self.run_all_button, "run-all")
         self.run_all_button.setToolTip("Run all steps that are not up to date (Ctrl+Shift+R)")
         self.run_all_button.clicked.connect(self._on_run_all)
-        self.tab_widget.setCornerWidget(self.run_all_button, Qt.Corner.TopRightCorner)
+        corner = QWidget()
+        corner_layout = QHBoxLayout(corner)
+        corner_layout.setContentsMargins(8, 0, 16, 4)
+        corner_layout.addWidget(self.run_all_button)
+        self.tab_widget.setCornerWidget(corner, Qt.Corner.TopRightCorner)
         self.tab_widget.currentChanged.connect(self._on_tab_changed)
         self.setCentralWidget(self.tab_widget)
         load = self.tabs.get("load")
@@ -207,7 +214,6 @@ class MainWindow(QMainWindow):
             self.addAction(action)
         self.recording_label = theme.label("", "muted")
         self.recording_label.setContentsMargins(0, 0, 16, 0)
-        self.menuBar().setCornerWidget(self.recording_label, Qt.Corner.TopRightCorner)
 
     def _add_tab_keys(self) -> None:
         for index in range(self.tab_widget.count()):
@@ -280,12 +286,15 @@ class MainWindow(QMainWindow):
         recording = state.recording
         text = ""
         if recording is not None:
+            name = words.shortened(recording.name, 48)
             text = (
-                f"{recording.name}   {recording.height} × {recording.width} px, "
+                f"{name}   {recording.height} × {recording.width} px, "
                 f"{recording.n_frames:,} frames at {words.number(state.frame_rate_hz)} Hz"
             )
         self.recording_label.setText(text)
-        self.recording_label.adjustSize()
+        # A menu bar gives its corner a new width only when the corner is set.
+        self.menuBar().setCornerWidget(self.recording_label, Qt.Corner.TopRightCorner)
+        self.recording_label.show()
         self._on_title()
         self._show_rings()
         self._show_enabled()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from caiman_gui.params.run import all_specs
+
 _UNITS = ("bytes", "kB", "MB", "GB", "TB")
 
 
@@ -34,3 +36,18 @@ def count(n: int, noun: str) -> str:
 def number(value: float) -> str:
     """Return a number with three significant digits."""
     return f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
+
+
+def shortened(text: str, most: int) -> str:
+    """Return a text of at most so many characters, its middle left out if need be."""
+    if len(text) <= most:
+        return text
+    half = (most - 1) // 2
+    return f"{text[:half]}…{text[-half:]}"
+
+
+def with_titles(text: str) -> str:
+    """Return a sentence in which parameters are called as in the forms, not as in files."""
+    for spec in all_specs():
+        text = text.replace(spec.path, f"“{spec.title}”")
+    return text

@@ -116,7 +116,7 @@ class LoadTab(StepTab):
         self._recent.addWidget(theme.label("Recent", "heading"))
         for name in names:
             path = Path(name)
-            button = QPushButton(_shortened(path.name, 48))
+            button = QPushButton(words.shortened(path.name, 48))
             button.setProperty("flat", True)
             button.setToolTip(name)
             theme.set_icon(button, "project" if path.suffix == ".cgproj" else "movie", "muted")
@@ -131,6 +131,8 @@ class LoadTab(StepTab):
             widget.setVisible(has_recording)
         if recording is None:
             self.notes_card.hide()
+            for name in ("frame_rate_hz", "pixel_size_um"):
+                self.params.set_placeholder(name, "from the file")
             self.set_content(self.empty)
             self.show_recent()
             return
@@ -179,12 +181,5 @@ class LoadTab(StepTab):
         from caiman_gui.pipeline.warnings import warnings
 
         notes = warnings(state)
-        self.notes.setText("\n\n".join(notes))
+        self.notes.setText("\n\n".join(words.with_titles(note) for note in notes))
         self.notes_card.setVisible(bool(notes))
-
-
-def _shortened(text: str, most: int) -> str:
-    if len(text) <= most:
-        return text
-    half = (most - 1) // 2
-    return f"{text[:half]}…{text[-half:]}"

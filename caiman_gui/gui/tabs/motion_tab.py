@@ -106,7 +106,7 @@ class MotionTab(StepTab):
         self.correlation.setXLink(self.shifts)
         self.plots = QWidget()
         plots = QVBoxLayout(self.plots)
-        plots.setContentsMargins(0, 0, 0, 8)
+        plots.setContentsMargins(0, 0, 0, 0)
         plots.setSpacing(0)
         plots.addWidget(self.shifts, 5)
         plots.addWidget(self.correlation, 6)
@@ -121,6 +121,12 @@ class MotionTab(StepTab):
         splitter.setStretchFactor(1, 1)
         splitter.setSizes([460, 240])
         return splitter
+
+    def _show_run_state(self) -> None:
+        super()._show_run_state()
+        no_result: EmptyState | None = getattr(self, "no_result", None)
+        if no_result is not None and no_result.button is not None:
+            no_result.button.setEnabled(self.run_button.isEnabled())
 
     # ---------------------------------------------------------------- refresh
     def refresh(self, topics: Topic) -> None:

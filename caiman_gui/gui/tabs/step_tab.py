@@ -75,6 +75,7 @@ class StepTab(QWidget):
         self.setObjectName("page")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.content = QStackedWidget()
+        self.content.setContentsMargins(0, 0, 0, 8)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(8, 8, 0, 0)
         layout.setSpacing(8)

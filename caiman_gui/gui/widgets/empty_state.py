@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _ICON_PX = 48
+_TEXT_PX = 336
 
 
 class EmptyState(QWidget):
@@ -43,8 +44,7 @@ class EmptyState(QWidget):
         self._icon.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.title_label = theme.label(title, "heading")
         self.text_label = theme.label(text, "muted", wrap=True)
-        self.text_label.setMaximumWidth(440)
-        self.text_label.setMinimumWidth(320)
+        self.text_label.setFixedWidth(_TEXT_PX)
         self.button: QPushButton | None = None
         self._buttons = QHBoxLayout()
         self._buttons.setSpacing(8)
@@ -56,7 +56,12 @@ class EmptyState(QWidget):
         center = Qt.AlignmentFlag.AlignHCenter
         for item in (self._icon, self.title_label, self.text_label):
             item.setAlignment(Qt.AlignmentFlag.AlignCenter)
-            layout.addWidget(item, 0, center)
+            # Not aligned by the layout, which would then ignore the height of wrapped lines.
+            row = QHBoxLayout()
+            row.addStretch(1)
+            row.addWidget(item)
+            row.addStretch(1)
+            layout.addLayout(row)
         layout.setSpacing(8)
         layout.addSpacing(8)
         layout.addLayout(self._buttons)

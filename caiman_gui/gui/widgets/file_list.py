@@ -82,7 +82,7 @@ class FileList(QWidget):
             self.list.addItem(item)
         rows = min(max(1, len(paths)), _MOST_ROWS)
         self.list.setFixedHeight(rows * _ROW_PX + 4)
-        self.list.setCurrentRow(0 if paths else -1)
+        self.list.setCurrentRow(0 if len(paths) > 1 else -1)
         self._show_buttons()
 
     def paths(self) -> list[Path]:

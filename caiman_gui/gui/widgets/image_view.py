@@ -87,6 +87,10 @@ class ImageView(pg.GraphicsView):  # type: ignore[misc]
         self._title.setParent(self)
         self._title.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self._title.move(8, 8)
+        self._readout = theme.label("", "overlay")
+        self._readout.setParent(self)
+        self._readout.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self._readout.hide()
         self.setMinimumSize(160, 120)
         self.setAccessibleName(title or "Image")
         self.scene().sigMouseMoved.connect(self._on_moved)
@@ -200,9 +204,15 @@ class ImageView(pg.GraphicsView):  # type: ignore[misc]
     def _on_moved(self, scene_position: QPointF) -> None:
         pixel = self._pixel(scene_position)
         if pixel is None or self._image is None:
+            self._readout.hide()
             self.left.emit()
             return
-        self.hovered.emit(*pixel, float(self._image[pixel]))
+        value = float(self._image[pixel])
+        self._readout.setText(f"row {pixel[0]}, column {pixel[1]}: {value:.4g}")
+        self._readout.adjustSize()
+        self._readout.move(8, self.height() - self._readout.height() - 8)
+        self._readout.show()
+        self.hovered.emit(*pixel, value)
 
     def _on_clicked(self, event: Any) -> None:
         if event.button() != Qt.MouseButton.LeftButton or event.double():

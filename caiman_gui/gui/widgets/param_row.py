@@ -99,6 +99,7 @@ class ParamRow(QObject):
             box.setSizeAdjustPolicy(adjust)
             return box
         edit = NumberEdit()
+        edit.setPlaceholderText(self._placeholder if self.spec.is_optional else "")
         edit.textEdited.connect(self._on_typed)
         edit.editingFinished.connect(self._on_finished)
         if self.spec.kind in ("int", "float"):

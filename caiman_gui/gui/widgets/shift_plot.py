@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget
 
 _AXIS_WIDTH_PX = 56
+_TITLE_PX = 18
 
 
 class _TimeBox(pg.ViewBox):  # type: ignore[misc]
@@ -53,7 +54,9 @@ class TimePlot(pg.PlotWidget):  # type: ignore[misc]
         self.plotItem.getAxis("left").setWidth(_AXIS_WIDTH_PX)
         self.plotItem.getAxis("bottom").enableAutoSIPrefix(False)
         self.plotItem.getAxis("left").enableAutoSIPrefix(False)
-        self.legend = self.plotItem.addLegend(offset=(-8, 4), colCount=4)
+        self.plotItem.layout.setRowFixedHeight(0, _TITLE_PX)
+        self.plotItem.titleLabel.setMaximumHeight(_TITLE_PX)
+        self.plotItem.titleLabel.setVisible(True)
         self.cursor_line = pg.InfiniteLine(angle=90, movable=True)
         self.cursor_line.sigDragged.connect(self._on_dragged)
         self.plotItem.addItem(self.cursor_line, ignoreBounds=True)
@@ -82,14 +85,10 @@ class TimePlot(pg.PlotWidget):  # type: ignore[misc]
         self._n_frames = max((len(values) for _, values, _ in courses), default=0)
         for name, values, role in courses:
             time_s = np.arange(len(values)) / frame_rate_hz
-            curve = self.plotItem.plot(
-                time_s,
-                np.asarray(values),
-                name=name,
-                autoDownsample=True,
-                clipToView=True,
-                downsampleMethod="peak",
-            )
+            curve = self.plotItem.plot(time_s, np.asarray(values), name=name)
+            # Only now: while it is being added, pyqtgraph takes the widget for its view box.
+            curve.setClipToView(True)
+            curve.setDownsampling(auto=True, method="peak")
             self._courses.append((curve, role))
         self.apply_theme(theme.current())
         self.plotItem.vb.enableAutoRange()
@@ -111,7 +110,13 @@ class TimePlot(pg.PlotWidget):  # type: ignore[misc]
             curve.setPen(pg.mkPen(getattr(colors, role), width=1))
         self.cursor_line.setPen(pg.mkPen(colors.text, width=1))
         self.cursor_line.setHoverPen(pg.mkPen(colors.accent, width=2))
-        self.legend.setLabelTextColor(colors.muted)
+        # The legend stands above the plot, where it covers nothing.
+        keys = [
+            f'<span style="color:{getattr(colors, role)}">▬</span> {curve.name()}'
+            for curve, role in self._courses
+        ]
+        title = self.plotItem.titleLabel
+        title.setText("&nbsp;&nbsp; ".join(keys), color=colors.muted, size="9pt", justify="left")
 
     def _frame_at(self, seconds: float) -> int:
         return int(np.clip(round(seconds * self._rate_hz), 0, max(0, self._n_frames - 1)))

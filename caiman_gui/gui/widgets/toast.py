@@ -94,9 +94,10 @@ class Toast(QFrame):
 class ToastStack(QObject):
     """Places toasts above each other in the lower right corner of a widget."""
 
-    def __init__(self, host: QWidget, bottom_px: int = 0) -> None:
+    def __init__(self, host: QWidget, right_px: int = 0, bottom_px: int = 0) -> None:
         super().__init__(host)
         self._host = host
+        self._right = right_px  # room for controls that must not be covered
         self._bottom = bottom_px
         self.toasts: list[Toast] = []
         host.installEventFilter(self)
@@ -141,6 +142,6 @@ class ToastStack(QObject):
             height = max(toast.sizeHint().height(), toast.heightForWidth(_WIDTH_PX))
             toast.resize(_WIDTH_PX, height)
             y -= height
-            toast.move(self._host.width() - _WIDTH_PX - _MARGIN_PX, y)
+            toast.move(self._host.width() - self._right - _WIDTH_PX - _MARGIN_PX, y)
             toast.raise_()
             y -= 8
