@@ -12,6 +12,7 @@ from caiman_gui.core.motion.rigid import (
     NoiseSpectrum,
     RigidRegistrar,
     find_displacement,
+    flatten,
     limit_reach,
 )
 
@@ -96,6 +97,7 @@ class PiecewiseRegistrar:
         noise: NoiseSpectrum | None = None,
     ) -> None:
         height, width = template.shape
+        self._highpass_px = params.highpass_px
         self._grid = PatchGrid.over((height, width), params.patch_size_px, params.patch_overlap_px)
         self.centers = self._grid.centers
         self.patch_size = self._grid.size
@@ -116,19 +118,19 @@ class PiecewiseRegistrar:
             limit_reach(self._deviation[1] + 1, patch_width),
         )
         self._correlator = Correlator(
-            self._grid.cut(template, (0, 0)),
+            self._grid.cut(flatten(template[None], params.highpass_px)[0], (0, 0)),
             reach=reach,
             taper_px=(PATCH_TAPER * patch_height, PATCH_TAPER * patch_width),
             noise=noise,
-            highpass_px=params.highpass_px,
         )
 
     def shifts(self, frames: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the corrections (n, P, 2) in px to add to frames (n, H, W)."""
-        whole = -self._rigid.shifts(frames)[:, 0].astype(np.float64)
+        flat = flatten(frames, self._highpass_px)
+        whole = -self._rigid.shifts_of_flat(flat)[:, 0].astype(np.float64)
         limit = np.array(self._deviation)
         out = np.empty((len(frames), len(self.centers), 2), np.float32)
-        for target, frame, middle in zip(out, frames, whole, strict=True):
+        for target, frame, middle in zip(out, flat, whole, strict=True):
             start = np.rint(middle)
             patches = self._grid.cut(frame, (int(start[0]), int(start[1])))
             planes = self._correlator.planes(patches[None])[0]

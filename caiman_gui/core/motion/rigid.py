@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 from scipy import fft
 
@@ -20,6 +21,36 @@ PEAK_BLUR_PX = 0.7
 PRIOR_SHARE = 0.5
 #: Noise is taken to be at least this share of its largest value, so that no frequency rules.
 NOISE_FLOOR = 1e-4
+
+
+#: Structure wider than this share of the field is never used to align: it is mostly glow.
+WIDEST_SHARE = 1 / 8
+
+
+def flatten(frames: NDArray[np.float32], highpass_px: float) -> NDArray[np.float32]:
+    """Remove wide structure from frames, for measuring shifts only.
+
+    Bright glow that fades towards the edges would otherwise pull every shift towards 0 or away.
+
+    Parameters
+    ----------
+    frames : (n, H, W) float32
+    highpass_px : float
+        Standard deviation of the low-pass that is subtracted; 0: a share of the field.
+
+    Returns
+    -------
+    (n, H, W) float32
+    """
+    side = min(frames.shape[1:])
+    sigma = highpass_px if highpass_px > 0 else WIDEST_SHARE * side
+    box = min(2 * round((np.sqrt(6 * sigma**2 + 1) - 1) / 2) + 1, (side - 1) // 2 * 2 + 1)
+    out = np.empty_like(frames)
+    for target, frame in zip(out, frames, strict=True):  # two boxes are close to a Gaussian
+        wide = cv2.blur(frame, (box, box), borderType=cv2.BORDER_REFLECT)
+        wide = cv2.blur(wide, (box, box), borderType=cv2.BORDER_REFLECT)
+        np.subtract(frame, wide, out=target)
+    return out
 
 
 class NoiseSpectrum:
@@ -76,8 +107,6 @@ class Correlator:
         Width of the soft edge of the references, in rows and columns, so that what enters and
         leaves the field has no part in the answer.
     noise : NoiseSpectrum, optional
-    highpass_px : float
-        Standard deviation of the Gaussian whose low-pass is removed; 0 removes nothing.
     """
 
     def __init__(
@@ -87,7 +116,6 @@ class Correlator:
         reach: tuple[int, int],
         taper_px: tuple[float, float],
         noise: NoiseSpectrum | None,
-        highpass_px: float = 0.0,
     ) -> None:
         height, width = references.shape[1:]
         self._reach = reach
@@ -96,7 +124,7 @@ class Correlator:
         window = soft_edge(height, taper_px[0])[:, None] * soft_edge(width, taper_px[1])[None, :]
         level = (references * window).sum(axis=(1, 2), keepdims=True) / window.sum()
         spectra = fft.rfft2(((references - level) * window).astype(np.float32), s=self._size)
-        weight = _filter(self._size, noise, highpass_px)
+        weight = _filter(self._size, noise)
         self._spectra = (np.conj(spectra) * weight).astype(np.complex64)
 
     def planes(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -206,18 +234,22 @@ class RigidRegistrar:
         height, width = template.shape
         self.centers = np.array([[(height - 1) / 2, (width - 1) / 2]], np.float32)
         self.patch_size = (height, width)
+        self._highpass_px = highpass_px
         reach = (limit_reach(max_shift_px, height), limit_reach(max_shift_px, width))
         self._correlator = Correlator(
-            template[None],
+            flatten(template[None], highpass_px),
             reach=reach,
             taper_px=(min(max_shift_px, height / 4), min(max_shift_px, width / 4)),
             noise=noise,
-            highpass_px=highpass_px,
         )
         self._prior = self._correlator.prior((0, 0), reach)
 
     def shifts(self, frames: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the corrections (n, 1, 2) in px to add to frames (n, H, W)."""
+        return self.shifts_of_flat(flatten(frames, self._highpass_px))
+
+    def shifts_of_flat(self, frames: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the same for frames that are flattened already."""
         planes = self._correlator.planes(frames[:, None]) + self._prior
         return (-find_displacement(planes)).astype(np.float32)
 
@@ -237,15 +269,11 @@ def soft_edge(side: int, width: float) -> NDArray[np.float64]:
     return edge
 
 
-def _filter(
-    size: tuple[int, int], noise: NoiseSpectrum | None, highpass_px: float
-) -> NDArray[np.float64]:
+def _filter(size: tuple[int, int], noise: NoiseSpectrum | None) -> NDArray[np.float64]:
     """Weights of the frequencies of an rfft2 of that size; the mean has none."""
     radius = _radius(*size)
     weight = np.ones_like(radius) if noise is None else noise.weight(*size)
     weight = weight * np.exp(-2 * (np.pi * PEAK_BLUR_PX * radius) ** 2)
-    if highpass_px > 0:  # squared: image and template are filtered alike
-        weight = weight * (1 - np.exp(-2 * (np.pi * highpass_px * radius) ** 2)) ** 2
     weight[0, 0] = 0
     return weight
 
