@@ -90,7 +90,7 @@ class Document(QObject):
         components, labels, params = self._decided_for
         if not (
             components is state.components
-            and labels is state.labels
+            and labels == state.labels
             and params == state.params.quality
         ):
             from caiman_gui.core.quality import decide

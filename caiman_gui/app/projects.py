@@ -63,7 +63,8 @@ class ProjectService(QObject):
         self._timer.setSingleShot(True)
         self._timer.setInterval(AUTOSAVE_MS)
         self._timer.timeout.connect(self.autosave)
-        document.changed.connect(self._on_changed)
+        document.changed.connect(self._on_edited)
+        document.dirtyChanged.connect(self._on_edited)
 
     @property
     def is_saving(self) -> bool:
@@ -299,7 +300,9 @@ class ProjectService(QObject):
         )
 
     @Slot(object)
-    def _on_changed(self, _topics: object) -> None:
+    @Slot(bool)
+    def _on_edited(self, _what: object) -> None:
+        # The stack counts an edit only after `changed`, so both signals are needed to know.
         if self._document.is_dirty and self._settings.autosave:
             self._timer.start()
         else:

@@ -54,7 +54,7 @@ def step_result(name: str, current: ProjectState, new: ProjectState) -> StepResu
         return StepResult(current.with_(summary=new.summary, steps=steps), topics)
     if name == "sources":
         kept = {k: v for k, v in steps.items() if k not in ("quality", "traces")}
-        labels = new.labels and current.labels  # none: other components, no decisions about them
+        labels = current.labels if _are_same(current.components, new.components) else {}
         state = current.with_(components=new.components, labels=labels, steps=kept)
         return StepResult(state, topics)
     components, n_missed = _with_updates(current.components, new.components)
@@ -90,6 +90,12 @@ def _with_updates(
     if not updates and len(current):
         return None, 0
     return current.updated(updates), len(current) - len(updates)
+
+
+def _are_same(old: ComponentSet | None, new: ComponentSet | None) -> bool:
+    if old is None or new is None or old.ids != new.ids:
+        return False
+    return all(_is_same_cell(a, b) for a, b in zip(old.items, new.items, strict=True))
 
 
 def _is_same_cell(old: Component, new: Component) -> bool:

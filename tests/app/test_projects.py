@@ -1,0 +1,370 @@
+"""Opening, saving and what survives a crash."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from types import ModuleType, SimpleNamespace
+
+import numpy as np
+import pytest
+import tifffile
+from app_states import motion, state
+
+from caiman_gui.app.document import Document, Topic
+from caiman_gui.app.projects import ProjectService
+from caiman_gui.app.reporter import Reporter
+from caiman_gui.app.sessions import LOCK_NAME
+from caiman_gui.app.settings import Settings
+from caiman_gui.app.tasks import TaskRunner
+from caiman_gui.errors import InputError, ResourceError
+from caiman_gui.project.model import StepRecord
+
+
+class FakeStore(ModuleType):
+    """Keeps states in memory, moves heavy files, and can be slow or fail."""
+
+    def __init__(self) -> None:
+        super().__init__("caiman_gui.project.store")
+        self.kept = {}
+        self.gate = threading.Event()
+        self.gate.set()
+        self.error = None
+        self.missing = ()
+        self.read_only = False
+
+    def save_project(self, path, state, data_files) -> None:
+        assert self.gate.wait(10)
+        if self.error is not None:
+            raise self.error
+        data = path.with_suffix(".cgdata")
+        data.mkdir(parents=True, exist_ok=True)
+        for file in data_files.values():
+            if file.parent != data:
+                file.replace(data / file.name)
+        wanted = {record.file for record in state.steps.values()}
+        for file in data.iterdir():
+            if file.name not in wanted:
+                file.unlink()
+        path.write_text("{}")
+        self.kept[path] = state
+
+    def load_project(self, path):
+        if path not in self.kept:
+            raise InputError("Not a project", str(path))
+        return SimpleNamespace(
+            state=self.kept[path],
+            data_dir=path.with_suffix(".cgdata"),
+            missing=self.missing,
+            read_only=self.read_only,
+            notes=(),
+        )
+
+    def relocate(self, state, old, new_paths):
+        from dataclasses import replace
+
+        return state.with_(recording=replace(state.recording, paths=tuple(new_paths)))
+
+
+class Desk:
+    """A document with its projects, and notes of what was told."""
+
+    def __init__(self) -> None:
+        self.tasks = TaskRunner()
+        self.reporter = Reporter()
+        self.document = Document()
+        self.settings = Settings()
+        self.projects = ProjectService(self.document, self.tasks, self.reporter, self.settings)
+        self.messages = []
+        self.reporter.message.connect(self.messages.append)
+
+    def begin(self, new) -> None:
+        self.document.reset(new, None, self.projects.session.new_workspace())
+
+    def close(self) -> None:
+        assert self.tasks.shutdown(5000)
+        self.projects.close()
+
+
+@pytest.fixture
+def store(monkeypatch):
+    fake = FakeStore()
+    monkeypatch.setitem(sys.modules, "caiman_gui.project.store", fake)
+    return fake
+
+
+@pytest.fixture
+def desk(qapp):
+    desk = Desk()
+    yield desk
+    desk.close()
+
+
+@pytest.fixture
+def movie(tmp_path):
+    path = tmp_path / "day1.tif"
+    frames = np.random.default_rng(1).integers(0, 999, (40, 16, 16), dtype=np.uint16)
+    tifffile.imwrite(path, frames)
+    return path
+
+
+def _finish(qtbot, task):
+    qtbot.waitUntil(lambda: task.is_finished)
+    with qtbot.waitSignal(task.finished, raising=False, timeout=50):
+        pass
+
+
+def test_opening_a_movie_begins_a_clean_project(desk, movie, qtbot) -> None:
+    with qtbot.waitSignal(desk.projects.opened):
+        desk.projects.open_movies([movie])
+    recording = desk.document.state.recording
+    assert recording.paths == (movie,)
+    assert (recording.n_frames, recording.height, recording.width) == (40, 16, 16)
+    assert not desk.document.is_dirty
+    assert desk.document.path is None
+    assert desk.settings.recent_files == [str(movie)]
+
+
+def test_a_file_that_is_no_movie_leaves_everything_as_it_was(desk, tmp_path, qtbot) -> None:
+    desk.begin(state(1))
+    before = desk.document.state
+    _finish(qtbot, desk.projects.open_movies([tmp_path / "missing.tif"]))
+    assert desk.document.state is before
+    assert len(desk.messages) == 1
+    assert "missing.tif" in desk.messages[0].title + desk.messages[0].detail
+
+
+def test_the_newest_wish_is_opened(desk, movie, qtbot) -> None:
+    second = movie.with_name("day2.tif")
+    second.write_bytes(movie.read_bytes())
+    desk.projects.open_movies([movie])
+    desk.projects.open_movies([second])
+    with qtbot.waitSignal(desk.projects.opened):
+        pass
+    qtbot.waitUntil(lambda: desk.tasks.tasks == ())
+    assert desk.document.state.recording.paths == (second,)
+
+
+def test_save_and_open_again(desk, store, tmp_path, qtbot) -> None:
+    desk.begin(state(1, 2))
+    desk.document.edit("x", desk.document.state.with_(labels={1: "accept"}), Topic.LABELS)
+    target = tmp_path / "day1.cgproj"
+    with qtbot.waitSignal(desk.document.saved):
+        desk.projects.save(tmp_path / "day1")
+    assert desk.document.path == target
+    assert not desk.document.is_dirty
+    assert desk.settings.recent_files == [str(target)]
+    saved = desk.document.state
+    desk.begin(state(7))
+    with qtbot.waitSignal(desk.projects.opened):
+        desk.projects.open_project(target)
+    assert desk.document.state is saved
+    assert desk.document.path == target
+    assert not desk.document.is_dirty
+
+
+def test_edits_made_while_saving_stay_unsaved(desk, store, tmp_path, qtbot) -> None:
+    desk.begin(state(1, 2))
+    store.gate.clear()
+    desk.projects.save(tmp_path / "a.cgproj")
+    assert desk.projects.save(tmp_path / "b.cgproj") is None, "one at a time"
+    desk.document.edit("x", desk.document.state.with_(labels={1: "accept"}), Topic.LABELS)
+    store.gate.set()
+    with qtbot.waitSignal(desk.document.saved):
+        pass
+    assert desk.document.is_dirty
+    assert store.kept[tmp_path / "a.cgproj"].labels == {}
+
+
+def test_a_save_that_fails_leaves_the_work_unsaved(desk, store, tmp_path, qtbot) -> None:
+    desk.begin(state(1))
+    desk.document.edit("x", desk.document.state.with_(labels={1: "accept"}), Topic.LABELS)
+    store.error = ResourceError("The disk is full", "/data: 0 bytes free", "Free some space")
+    _finish(qtbot, desk.projects.save(tmp_path / "a.cgproj"))
+    assert desk.document.is_dirty
+    assert desk.document.path is None
+    assert [m.title for m in desk.messages] == ["The disk is full"]
+    qtbot.waitUntil(lambda: not desk.projects.is_saving)
+    store.error = None
+    with qtbot.waitSignal(desk.document.saved):
+        desk.projects.save(tmp_path / "a.cgproj")
+
+
+def test_nothing_to_save_and_no_name_are_said(desk, store) -> None:
+    assert desk.projects.save() is None
+    desk.begin(state(1))
+    assert desk.projects.save() is None
+    assert [m.title for m in desk.messages] == ["Nothing to save", "The project needs another name"]
+
+
+def test_a_project_of_a_newer_version_is_not_overwritten(desk, store, tmp_path, qtbot) -> None:
+    path = tmp_path / "new.cgproj"
+    store.kept[path] = state(1)
+    store.read_only = True
+    with qtbot.waitSignal(desk.projects.opened):
+        desk.projects.open_project(path)
+    assert desk.document.is_read_only
+    assert desk.projects.save() is None
+    assert "newer version" in desk.messages[-1].detail
+    with qtbot.waitSignal(desk.document.saved):
+        desk.projects.save(tmp_path / "copy.cgproj")
+    assert not desk.document.is_read_only
+
+
+def _with_motion(old, name):
+    steps = {**old.steps, "motion": StepRecord(name, file=f"motion-{name}.cgm")}
+    return old.with_(motion=motion(), steps=steps)
+
+
+def _write_heavy(desk, name) -> None:
+    workspace = desk.document.workspace
+    workspace.folder.mkdir(parents=True, exist_ok=True)
+    (workspace.folder / f"motion-{name}.cgm").write_text(name)
+
+
+def test_heavy_files_survive_save_undo_save_redo(desk, store, tmp_path, qtbot) -> None:
+    desk.begin(state(1))
+    for name in ("one", "two"):
+        _write_heavy(desk, name)
+        desk.document.edit("Motion", _with_motion(desk.document.state, name), Topic.MOTION)
+    target = tmp_path / "a.cgproj"
+
+    def save() -> None:
+        with qtbot.waitSignal(desk.document.saved):
+            desk.projects.save(target)
+        qtbot.waitUntil(lambda: not desk.projects.is_saving)
+
+    def heavy() -> str:
+        record = desk.document.state.steps["motion"]
+        return desk.document.workspace.path(record.file).read_text()
+
+    save()
+    assert (tmp_path / "a.cgdata" / "motion-two.cgm").is_file()
+    desk.document.undo_stack.undo()
+    assert heavy() == "one"
+    save()
+    assert [f.name for f in (tmp_path / "a.cgdata").iterdir()] == ["motion-one.cgm"]
+    desk.document.undo_stack.redo()
+    assert heavy() == "two"
+
+
+def test_saving_under_another_name_leaves_the_first_whole(desk, store, tmp_path, qtbot) -> None:
+    desk.begin(state(1))
+    _write_heavy(desk, "one")
+    desk.document.edit("Motion", _with_motion(desk.document.state, "one"), Topic.MOTION)
+    for name in ("a", "b"):
+        with qtbot.waitSignal(desk.document.saved):
+            desk.projects.save(tmp_path / f"{name}.cgproj")
+        qtbot.waitUntil(lambda: not desk.projects.is_saving)
+    for name in ("a", "b"):
+        assert (tmp_path / f"{name}.cgdata" / "motion-one.cgm").read_text() == "one"
+
+
+def test_autosave_then_crash_then_recover(desk, store, qapp, qtbot) -> None:
+    desk.begin(state(1, 2))
+    _write_heavy(desk, "one")
+    desk.document.edit("Motion", _with_motion(desk.document.state, "one"), Topic.MOTION)
+    assert desk.projects._timer.isActive(), "a change starts the clock"
+    with qtbot.waitSignal(desk.projects.autosaved):
+        desk.projects.autosave()
+    assert desk.projects.recoverable() == (), "the session is still running"
+    lock = desk.projects.session.folder / LOCK_NAME
+    lock.write_text(lock.read_text().replace('"started": ', '"started": 1'))  # the process is gone
+    later = Desk()
+    (item,) = later.projects.recoverable()
+    assert item.title == "movie.tif"
+    with qtbot.waitSignal(later.projects.opened):
+        later.projects.recover(item)
+    document = later.document
+    assert document.state is desk.document.state
+    assert document.is_dirty
+    assert document.path is None
+    assert document.workspace.path("motion-one.cgm").read_text() == "one"
+    assert item.autosave.exists(), "kept until the work is safe again"
+    with qtbot.waitSignal(later.projects.autosaved):
+        later.projects.autosave()
+    assert not item.autosave.exists()
+    later.close()
+
+
+def test_autosave_only_of_unsaved_work(desk, store, tmp_path, qtbot) -> None:
+    desk.projects.autosave()
+    desk.begin(state(1))
+    desk.projects.autosave()
+    assert not desk.projects._timer.isActive()
+    assert store.kept == {}
+    desk.document.edit("x", desk.document.state.with_(labels={1: "accept"}), Topic.LABELS)
+    desk.settings.autosave = False
+    desk.projects.autosave()
+    assert store.kept == {}
+    desk.settings.autosave = True
+    with qtbot.waitSignal(desk.projects.autosaved):
+        desk.projects.autosave()
+    autosave = desk.projects.session.autosave_path
+    assert autosave.exists()
+    with qtbot.waitSignal(desk.document.saved):
+        desk.projects.save(tmp_path / "a.cgproj")
+    assert not autosave.exists(), "what is saved need not be recovered"
+
+
+def test_an_autosave_that_fails_is_said(desk, store, qtbot) -> None:
+    desk.begin(state(1))
+    desk.document.edit("x", desk.document.state.with_(labels={1: "accept"}), Topic.LABELS)
+    store.error = ResourceError("The disk is full", "0 bytes free")
+    desk.projects.autosave()
+    qtbot.waitUntil(lambda: len(desk.messages) == 1)
+    assert desk.messages[0].title == "Unsaved work could not be kept safe"
+    assert desk.messages[0].detail == "0 bytes free"
+
+
+def test_a_clean_end_leaves_no_folder(qapp, store, qtbot) -> None:
+    desk = Desk()
+    desk.begin(state(1))
+    desk.document.edit("x", desk.document.state.with_(labels={1: "accept"}), Topic.LABELS)
+    with qtbot.waitSignal(desk.projects.autosaved):
+        desk.projects.autosave()
+    folder = desk.projects.session.folder
+    assert folder.exists()
+    desk.close()
+    assert not folder.exists()
+    assert not desk.projects._timer.isActive()
+
+
+def test_a_missing_movie_is_asked_for_and_located(desk, store, movie, tmp_path, qtbot) -> None:
+    with qtbot.waitSignal(desk.projects.opened):
+        desk.projects.open_movies([movie])
+    path = tmp_path / "p.cgproj"
+    store.kept[path] = desk.document.state
+    moved = tmp_path / "elsewhere.tif"
+    movie.rename(moved)
+    store.missing = (movie,)
+    with qtbot.waitSignal(desk.projects.moviesMissing) as asked:
+        desk.projects.open_project(path)
+    assert asked.args[0] == (movie,)
+    _finish(qtbot, desk.projects.relocate([moved]))
+    qtbot.waitUntil(lambda: desk.document.state.recording.paths == (moved,))
+    assert desk.document.undo_stack.undoText() == "Locate the movie"
+
+
+def test_another_movie_is_refused_in_words(desk, store, movie, tmp_path, qtbot) -> None:
+    with qtbot.waitSignal(desk.projects.opened):
+        desk.projects.open_movies([movie])
+    other = tmp_path / "other.tif"
+    tifffile.imwrite(other, np.zeros((20, 16, 16), np.uint8))
+    _finish(qtbot, desk.projects.relocate([other]))
+    qtbot.waitUntil(lambda: len(desk.messages) == 1)
+    assert desk.messages[0].title == "This is another movie"
+    assert "20 frames" in desk.messages[0].detail
+    assert desk.document.state.recording.paths == (movie,)
+
+
+def test_giving_up_what_a_crash_left(desk, store, qtbot) -> None:
+    desk.begin(state(1))
+    desk.document.edit("x", desk.document.state.with_(labels={1: "accept"}), Topic.LABELS)
+    with qtbot.waitSignal(desk.projects.autosaved):
+        desk.projects.autosave()
+    lock = desk.projects.session.folder / LOCK_NAME
+    lock.write_text(lock.read_text().replace('"started": ', '"started": 1'))
+    (item,) = desk.projects.recoverable()
+    desk.projects.discard(item)
+    assert desk.projects.recoverable() == ()
