@@ -1,4 +1,7 @@
-"""How good each component is, and whether it is accepted."""
+"""How good each component is, and whether it is accepted.
+
+The window decides at every move of a slider, so nothing slow to import is needed for that.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.special import log_ndtr, ndtri_exp
 
-from caiman_gui.core.events import spatial_correlations
-from caiman_gui.core.noise import noise_level
 from caiman_gui.core.parallel import thread_map
 from caiman_gui.core.results import Decision
 from caiman_gui.core.task import NULL_CONTEXT, SubContext, TaskContext
-from caiman_gui.core.traces.baseline import running_percentile
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -61,6 +60,8 @@ def measure_quality(
     ComponentSet
         In which ``metrics`` are filled; ``cnn`` stays as it was.
     """
+    from caiman_gui.core.events import spatial_correlations
+
     wanted = [i for i, item in enumerate(components.items) if only is None or item.id in only]
     length = max(1, math.ceil(frame_rate_hz * decay_time_s))
     first = SubContext(ctx, 0.0, 0.2, "Trace quality")
@@ -103,6 +104,10 @@ def trace_snr(raw: NDArray[Any], *, event_frames: int) -> float:
     float
         Always finite; 0 for a trace that never changes.
     """
+    from scipy.special import log_ndtr, ndtri_exp
+
+    from caiman_gui.core.noise import noise_level
+
     values = np.asarray(raw, dtype=np.float64)
     n_frames = values.size
     # the lowest samples of a falling window lie at its end: the second round takes what is left
@@ -127,6 +132,8 @@ def _baseline(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
     A reflected trace would put the start of a bleaching recording above its own baseline.
     """
+    from caiman_gui.core.traces.baseline import running_percentile
+
     parts, longest, percentile = SNR_BASELINE
     window = max(1, min(values.size // parts, longest))
     base = running_percentile(values, window_frames=window, percentile=percentile)
