@@ -18,7 +18,8 @@ def noise_level(traces: NDArray[Any], *, n_threads: int = 1) -> NDArray[np.float
     """Noise standard deviation of each row, from frequencies above half of Nyquist.
 
     Calcium signals are slow, so what is left at 0.25 ... 0.5 cycles per frame is noise:
-    ``sigma^2 = mean(|FFT_k|^2 / n)`` over that band (Pnevmatikakis et al. 2016).
+    ``sigma^2 = mean(|FFT_k|^2) / sum(w^2)`` over that band (Pnevmatikakis et al. 2016), with a
+    window w that is flat but for its ends.
 
     Parameters
     ----------
@@ -34,18 +35,33 @@ def noise_level(traces: NDArray[Any], *, n_threads: int = 1) -> NDArray[np.float
     """
     n_frames = traces.shape[-1]
     if n_frames < 8:
-        return np.std(traces, axis=-1, dtype=np.float64).astype(np.float32)
+        plain: NDArray[np.float32] = np.std(traces, axis=-1, dtype=np.float64).astype(np.float32)
+        return plain
+    starts = [0]
     if n_frames > 3 * PIECE:
-        middle = (n_frames - PIECE) // 2
-        starts = (0, middle, n_frames - PIECE)
-    else:
-        starts = (0,)
+        starts += [(n_frames - PIECE) // 2, n_frames - PIECE]
     length = PIECE if len(starts) > 1 else n_frames
+    window = _taper(length)
     power = np.zeros(traces.shape[:-1], np.float64)
-    for start in starts:  # pieces apart, so that drift makes no jump between them
+    for start in starts:
         piece = np.asarray(traces[..., start : start + length], dtype=np.float32)
-        piece = piece - piece.mean(axis=-1, keepdims=True)
+        piece = (piece - piece.mean(axis=-1, keepdims=True)) * window
         spectrum = fft.rfft(piece, axis=-1, workers=n_threads)
-        band = spectrum[..., length // 4 + 1 : (length + 1) // 2]  # Nyquist left out: it counts half
-        power += np.mean(band.real**2 + band.imag**2, axis=-1, dtype=np.float64) / length
-    return np.sqrt(power / len(starts)).astype(np.float32)
+        band = spectrum[
+            ..., length // 4 + 1 : (length + 1) // 2
+        ]  # Nyquist left out: it counts half
+        power += np.mean(band.real**2 + band.imag**2, axis=-1, dtype=np.float64)
+    power /= len(starts) * np.sum(window**2, dtype=np.float64)
+    sigma: NDArray[np.float32] = np.sqrt(power).astype(np.float32)
+    return sigma
+
+
+def _taper(length: int) -> NDArray[np.float32]:
+    """Window that rises and falls over a tenth of its length at either end.
+
+    It hides the jump from the end of a piece to its start, which drift makes.
+    """
+    ends = np.minimum(np.arange(length) + 0.5, length - 0.5 - np.arange(length))
+    phase = np.minimum(ends / max(1.0, length / 10), 1.0)
+    window: NDArray[np.float32] = (0.5 - 0.5 * np.cos(np.pi * phase)).astype(np.float32)
+    return window
