@@ -26,6 +26,8 @@ SAMPLE_BYTES = 128 * 2**20
 SAMPLE_LEAST = 40
 #: All rounds but the last make do with this many of its frames.
 EARLY_FRAMES = 320
+#: Frames that tell where the middle of the motion is.
+CENTRE_FRAMES = 160
 #: Frames averaged before the median over bins: the mean removes noise, the median activity.
 BIN_FRAMES = 8
 #: Rounds before those the user asked for: the first template is blurred by the motion itself.
@@ -79,11 +81,42 @@ def build_reference(
     for number, make in enumerate(rounds):
         is_last = number + 1 == len(rounds)
         stage = SubContext(ctx, number / len(rounds), (number + 1) / len(rounds))
-        registrar = make(template, params, noise)
+        registrar = _centre(make(template, params, noise), few, n_threads, ctx)
         aligned = _align(sample if is_last else few, registrar, n_threads, stage, message)
         template = _median(aligned.bins, ctx)
         noise = NoiseSpectrum(aligned.some - template)
-    return Reference(template, rounds[-1](template, params, noise))
+    last = rounds[-1](template, params, noise)
+    return Reference(template, _centre(last, few, n_threads, ctx))
+
+
+class _Centred:
+    """A registrar whose shifts have a median of 0 over the sample, at each patch.
+
+    Without this a small constant error would move the template a little in every round.
+    """
+
+    def __init__(self, registrar: Registrar, middle: NDArray[np.float32]) -> None:
+        self._registrar = registrar
+        self._middle = middle
+        self.centers = registrar.centers
+        self.patch_size = registrar.patch_size
+
+    def shifts(self, frames: NDArray[np.float32]) -> NDArray[np.float32]:
+        return self._registrar.shifts(frames) - self._middle
+
+
+def _centre(
+    registrar: Registrar, sample: NDArray[Any], n_threads: int, ctx: TaskContext
+) -> _Centred:
+    """Measure some frames of the sample to know the middle of their shifts."""
+    frames = sample[:: -(-len(sample) // CENTRE_FRAMES)]
+
+    def measure(start: int) -> NDArray[np.float32]:
+        return registrar.shifts(frames[start : start + BIN_FRAMES].astype(np.float32))
+
+    starts = range(0, len(frames), BIN_FRAMES)
+    shifts = np.concatenate(list(thread_map(measure, starts, n_threads=n_threads, ctx=ctx)))
+    return _Centred(registrar, np.median(shifts, axis=0))
 
 
 @dataclass(frozen=True, eq=False)
