@@ -24,6 +24,13 @@ class SupportsWrite(Protocol):
     def flush(self) -> object: ...
 
 
+class _OneLine(logging.Formatter):
+    """Tells a person what happened; tracebacks are for the file."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return f"{record.levelname.capitalize()}: {record.getMessage()}"
+
+
 class MemoryHandler(logging.Handler):
     """Keeps the last records, and tells a listener that there are new ones.
 
@@ -84,7 +91,7 @@ def setup_logging(
     if stream is not None:
         terminal = logging.StreamHandler(stream)
         terminal.setLevel(number)
-        terminal.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
+        terminal.setFormatter(_OneLine())
         handlers.append(terminal)
     root = logging.getLogger()
     root.setLevel(logging.WARNING)

@@ -36,7 +36,7 @@ class Console:
         self._guard = threading.RLock()
         self._has_bar = False
         self._last_shown = -_LINE_EVERY_S
-        self._last_message = ""
+        self._messages = {""}
         self._started = time.monotonic()
 
     def say(self, text: str) -> None:
@@ -66,10 +66,10 @@ class Console:
                 if now - self._last_shown >= _BAR_EVERY_S:
                     self._last_shown = now
                     self._draw(fraction, message, now)
-            elif message != self._last_message or now - self._last_shown >= _LINE_EVERY_S:
-                if message:
-                    self.write(f"{100 * fraction:3.0f} %  {message}{self._left(fraction, now)}\n")
-                self._last_shown, self._last_message = now, message
+            elif message not in self._messages or now - self._last_shown >= _LINE_EVERY_S:
+                self.write(f"{100 * fraction:3.0f} %  {message}{self._left(fraction, now)}\n")
+                self._messages.add(message)
+                self._last_shown = now
 
     def close(self) -> None:
         """Remove the bar."""

@@ -104,7 +104,7 @@ def _tell(*lines: str) -> None:
 def _tell_bug(exc: Exception, debug: bool) -> int:
     from caiman_gui.logs import log_file
 
-    logger.error("unexpected", exc_info=exc)
+    logger.info("This is a bug", exc_info=exc)
     if debug:
         traceback.print_exception(exc)
     where = log_file()

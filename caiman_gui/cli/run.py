@@ -172,9 +172,12 @@ def _prepare(options: argparse.Namespace, console: Console) -> _Run:
     _require_free(out, options)
     state = _stored_state(out, name) if options.resume else ProjectState()
     given = given_params(options, state.params if options.resume else None)
-    names = _steps(options.steps, state)
+    _steps(options.steps, state)
     recording = open_recording(paths)
     params = resolve_twins(given, recording)
+    if state.recording is not None and state.recording.fingerprint != recording.fingerprint:
+        state = ProjectState()  # nothing of another movie can be used
+    names = _steps(options.steps, state)
     workspace = Workspace(data_folder(out, name))
     if options.overwrite:
         _remove_results(out, name)
