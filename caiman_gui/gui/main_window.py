@@ -44,14 +44,14 @@ if TYPE_CHECKING:
     from caiman_gui.gui.tabs.step_tab import StepTab
     from caiman_gui.logs import MemoryHandler
 
-#: Name of a tab -> module and class, in order of the workflow.
-TABS: tuple[tuple[str, str, str], ...] = (
-    ("load", "caiman_gui.gui.tabs.load_tab", "LoadTab"),
-    ("motion", "caiman_gui.gui.tabs.motion_tab", "MotionTab"),
-    ("inspect", "caiman_gui.gui.tabs.inspect_tab", "InspectTab"),
-    ("extract", "caiman_gui.gui.tabs.extract_tab", "ExtractTab"),
-    ("review", "caiman_gui.gui.tabs.review_tab", "ReviewTab"),
-    ("traces", "caiman_gui.gui.tabs.traces_tab", "TracesTab"),
+#: Name of a tab -> its class, in order of the workflow.
+TABS: tuple[tuple[str, str], ...] = (
+    ("load", "caiman_gui.gui.tabs.load_tab:LoadTab"),
+    ("motion", "caiman_gui.gui.tabs.motion_tab:MotionTab"),
+    ("inspect", "caiman_gui.gui.tabs.inspect_tab:InspectTab"),
+    ("extract", "caiman_gui.gui.tabs.extract_tab:ExtractTab"),
+    ("review", "caiman_gui.gui.tabs.review_tab:ReviewTab"),
+    ("traces", "caiman_gui.gui.tabs.traces_tab:TracesTab"),
 )
 TUTORIAL_URL = "https://caiman-gui.readthedocs.io/en/latest/tutorial.html"
 _SPIN_MS = 90
@@ -69,7 +69,7 @@ class MainWindow(QMainWindow):
     log : MemoryHandler, optional
         Where the Log panel reads.
     tabs : sequence, optional
-        (name, module, class) of the tabs.
+        (name, ``module:class``) of the tabs.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class MainWindow(QMainWindow):
         ctx: AppContext,
         dialogs: Dialogs | None = None,
         log: MemoryHandler | None = None,
-        tabs: Sequence[tuple[str, str, str]] = TABS,
+        tabs: Sequence[tuple[str, str]] = TABS,
     ) -> None:
         super().__init__()
         self.ctx = ctx
@@ -103,12 +103,13 @@ class MainWindow(QMainWindow):
         self._show_document()
 
     # ------------------------------------------------------------------ build
-    def _build_tabs(self, specs: Sequence[tuple[str, str, str]]) -> None:
+    def _build_tabs(self, specs: Sequence[tuple[str, str]]) -> None:
         self.tab_widget = QTabWidget()
         self.tab_widget.setObjectName("steps")
         self.tab_widget.setDocumentMode(True)
         self.tabs: dict[str, StepTab] = {}
-        for name, module, cls in specs:
+        for name, place in specs:
+            module, _, cls = place.partition(":")
             tab: StepTab = getattr(importlib.import_module(module), cls)(self.ctx)
             self.tabs[name] = tab
             tab.requestTab.connect(self.show_tab)
@@ -213,7 +214,7 @@ class MainWindow(QMainWindow):
             menus["Edit"].addAction(action)
             self.addAction(action)
         self.recording_label = theme.label("", "muted")
-        self.recording_label.setContentsMargins(0, 0, 16, 0)
+        self.recording_label.setContentsMargins(0, 6, 16, 0)
 
     def _add_tab_keys(self) -> None:
         for index in range(self.tab_widget.count()):

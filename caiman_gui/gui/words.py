@@ -18,6 +18,11 @@ def duration(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
+def about(seconds: float) -> str:
+    """Return an estimated duration such as ``about 40 s``."""
+    return duration(seconds) if seconds < 1 else f"about {duration(seconds)}"
+
+
 def size(n_bytes: float) -> str:
     """Return a size with three significant digits such as ``1.2 GB``."""
     value, unit = float(n_bytes), _UNITS[0]

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QFrame, QGridLayout, QPushButton, QVBoxLayout, QWi
 from caiman_gui.app.topics import Topic
 from caiman_gui.gui import theme, words
 from caiman_gui.gui.tabs.step_tab import StepTab
-from caiman_gui.gui.widgets.empty_state import EmptyState
+from caiman_gui.gui.widgets.empty_state import MARK, EmptyState
 from caiman_gui.gui.widgets.file_list import FileList
 from caiman_gui.gui.widgets.movie_view import MovieView
 from caiman_gui.params.recording import RecordingParams
@@ -78,7 +78,7 @@ class LoadTab(StepTab):
         frame.setObjectName("drop")
         layout = QVBoxLayout(frame)
         self.welcome = EmptyState(
-            "drop",
+            MARK,
             "Drop a recording here",
             "TIFF movies, several parts of one recording, a folder of them, or a saved project.",
             "Open movie …",

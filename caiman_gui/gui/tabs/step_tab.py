@@ -271,7 +271,7 @@ class StepTab(QWidget):
         memory = max(part.memory_bytes for part in parts)
         disk = sum(part.disk_bytes for part in parts)
         seconds = [part.seconds for part in parts if part.seconds is not None]
-        text = [f"about {words.duration(sum(seconds))}"] if seconds else []
+        text = [words.about(sum(seconds))] if seconds else []
         text.append(f"{words.size(memory)} memory")
         if disk:
             text.append(f"{words.size(disk)} disk")

@@ -12,6 +12,9 @@ from caiman_gui.gui import resources, theme
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+#: Instead of an icon: the mark of the program.
+MARK = "mark"
+_MARK_PX = 72
 _ICON_PX = 48
 _TEXT_PX = 336
 
@@ -22,7 +25,7 @@ class EmptyState(QWidget):
     Parameters
     ----------
     icon, title, text : str
-        Name of the line icon, and the words.
+        Name of the line icon (or MARK), and the words.
     button_text : str
         Empty: no button.
     callback : callable, optional
@@ -94,4 +97,7 @@ class EmptyState(QWidget):
     def apply_theme(self, colors: theme.Theme) -> None:
         """Tint the icon."""
         ratio = self.devicePixelRatioF()
-        self._icon.setPixmap(resources.pixmap(self._icon_name, colors.muted, _ICON_PX, ratio))
+        if self._icon_name == MARK:
+            self._icon.setPixmap(resources.app_pixmap(_MARK_PX, ratio))
+        else:
+            self._icon.setPixmap(resources.pixmap(self._icon_name, colors.muted, _ICON_PX, ratio))
