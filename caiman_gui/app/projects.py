@@ -134,7 +134,7 @@ class ProjectService(QObject):
         )
         self._saving = task
         task.succeeded.connect(self._on_saved)
-        task.failed.connect(self._reporter.report)
+        task.failed.connect(self._on_save_failed)
         task.finished.connect(self._on_save_finished)
         return task
 
@@ -269,6 +269,12 @@ class ProjectService(QObject):
             self._settings.add_recent(path)
             self.session.discard_autosave()
             self._drop_adopted()
+
+    @Slot(object)
+    def _on_save_failed(self, exc: Exception) -> None:
+        if self._opening is not None:
+            self._opening.cancel()  # it would take the place of work that is not saved
+        self._reporter.report(exc)
 
     @Slot()
     def _on_save_finished(self) -> None:

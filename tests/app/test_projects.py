@@ -9,7 +9,7 @@ from types import ModuleType, SimpleNamespace
 import numpy as np
 import pytest
 import tifffile
-from app_states import motion, state
+from app_states import components, motion, state, summary
 
 from caiman_gui.app.document import Document, Topic
 from caiman_gui.app.projects import ProjectService
@@ -190,6 +190,21 @@ def test_a_save_that_fails_leaves_the_work_unsaved(desk, store, tmp_path, qtbot)
         desk.projects.save(tmp_path / "a.cgproj")
 
 
+def test_a_failed_save_keeps_the_next_movie_from_taking_its_place(
+    desk, store, movie, tmp_path, qtbot
+) -> None:
+    desk.begin(state(1))
+    desk.document.edit("x", desk.document.state.with_(labels={1: "accept"}), Topic.LABELS)
+    unsaved = desk.document.state
+    store.error = ResourceError("The disk is full")
+    desk.projects.save(tmp_path / "a.cgproj")
+    opening = desk.projects.open_movies([movie])
+    qtbot.waitUntil(lambda: opening.is_finished)
+    qtbot.waitUntil(lambda: desk.tasks.tasks == ())
+    assert opening.is_cancelled
+    assert desk.document.state is unsaved
+
+
 def test_nothing_to_save_and_no_name_are_said(desk, store) -> None:
     assert desk.projects.save() is None
     desk.begin(state(1))
@@ -209,6 +224,12 @@ def test_a_project_of_a_newer_version_is_not_overwritten(desk, store, tmp_path, 
     with qtbot.waitSignal(desk.document.saved):
         desk.projects.save(tmp_path / "copy.cgproj")
     assert not desk.document.is_read_only
+
+
+def _crash(desk) -> None:
+    """Make the session look like that of a process that is gone."""
+    lock = desk.projects.session.folder / LOCK_NAME
+    lock.write_text(lock.read_text().replace('"started": ', '"started": 1'))
 
 
 def _with_motion(old, name):
@@ -268,8 +289,7 @@ def test_autosave_then_crash_then_recover(desk, store, qapp, qtbot) -> None:
     with qtbot.waitSignal(desk.projects.autosaved):
         desk.projects.autosave()
     assert desk.projects.recoverable() == (), "the session is still running"
-    lock = desk.projects.session.folder / LOCK_NAME
-    lock.write_text(lock.read_text().replace('"started": ', '"started": 1'))  # the process is gone
+    _crash(desk)
     later = Desk()
     (item,) = later.projects.recoverable()
     assert item.title == "movie.tif"
@@ -363,8 +383,58 @@ def test_giving_up_what_a_crash_left(desk, store, qtbot) -> None:
     desk.document.edit("x", desk.document.state.with_(labels={1: "accept"}), Topic.LABELS)
     with qtbot.waitSignal(desk.projects.autosaved):
         desk.projects.autosave()
-    lock = desk.projects.session.folder / LOCK_NAME
-    lock.write_text(lock.read_text().replace('"started": ', '"started": 1'))
+    _crash(desk)
     (item,) = desk.projects.recoverable()
     desk.projects.discard(item)
     assert desk.projects.recoverable() == ()
+
+
+def test_round_trip_through_the_real_files(desk, movie, tmp_path, qtbot) -> None:
+    with qtbot.waitSignal(desk.projects.opened):
+        desk.projects.open_movies([movie])
+    document = desk.document
+    found = document.state.with_(components=components(1, 2), motion=motion(), summary=summary())
+    _write_heavy(desk, "one")
+    document.edit("Run", _with_motion(found, "one"), Topic.ALL)
+    document.set_labels([2], "reject")
+    document.set_params(document.state.params.with_value("quality.min_snr", 3.5))
+    with qtbot.waitSignal(desk.projects.autosaved):
+        desk.projects.autosave()
+    with qtbot.waitSignal(document.saved):
+        desk.projects.save(tmp_path / "day1.cgproj")
+    before = document.state
+    with qtbot.waitSignal(desk.projects.opened):
+        desk.projects.open_project(tmp_path / "day1.cgproj")
+    after = document.state
+    assert after is not before
+    assert after.recording == before.recording
+    assert after.params == before.params
+    assert after.labels == before.labels
+    assert after.steps == before.steps
+    assert after.history == before.history
+    for old, new in zip(before.components.items, after.components.items, strict=True):
+        np.testing.assert_array_equal(old.pixels, new.pixels)
+        np.testing.assert_array_equal(old.trace, new.trace)
+        assert old.metrics.snr == new.metrics.snr
+    assert document.workspace.path("motion-one.cgm").read_text() == "one"
+    assert not document.is_dirty
+    assert desk.messages == []
+
+
+def test_recovery_from_the_real_files(desk, movie, qtbot) -> None:
+    with qtbot.waitSignal(desk.projects.opened):
+        desk.projects.open_movies([movie])
+    _write_heavy(desk, "one")
+    found = desk.document.state.with_(components=components(1, 2))
+    desk.document.edit("Run", _with_motion(found, "one"), Topic.ALL)
+    with qtbot.waitSignal(desk.projects.autosaved):
+        desk.projects.autosave()
+    _crash(desk)
+    later = Desk()
+    (item,) = later.projects.recoverable()
+    with qtbot.waitSignal(later.projects.opened):
+        later.projects.recover(item)
+    assert later.document.state.components.ids == (1, 2)
+    assert later.document.workspace.path("motion-one.cgm").read_text() == "one"
+    assert later.document.is_dirty
+    later.close()
