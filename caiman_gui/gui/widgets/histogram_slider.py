@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 Handle = Literal["low", "high"]
 N_BINS = 128
 MARGIN = 8
+#: No arrows (NoButtons would leave no room for the number), and one frame, that of the box.
+_BOX_STYLE = """
+QDoubleSpinBox::up-button, QDoubleSpinBox::down-button { width: 0; border: 0; }
+QLineEdit { border: 0; padding: 0 4px; min-height: 0; background: transparent; }
+"""
 GRIP = 6
 _STEPS = {
     Qt.Key.Key_Left: -1,
@@ -293,10 +298,8 @@ class HistogramSlider(QWidget):
         box.setRange(-1e9, 1e9)
         box.setSingleStep(10.0**-decimals)
         box.setKeyboardTracking(False)
-        box.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
         box.setFixedWidth(72)
-        # The frame is that of the box; the style sheet would draw a second one inside.
-        box.lineEdit().setStyleSheet("border: 0; padding: 0; min-height: 0; background: none;")
+        box.setStyleSheet(_BOX_STYLE)
         box.setAlignment(Qt.AlignmentFlag.AlignRight)
         return box
 
