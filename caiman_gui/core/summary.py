@@ -56,7 +56,7 @@ def summarise(
         and let only samples above 3 noise levels count in the correlation (one-photon:
         Zhou et al. 2018). Mean, maximum and standard deviation always are the movie's own.
     neuron_diameter_px : float
-        Sets the filter: a Gaussian of standard deviation diameter / 4 less its mean.
+        Sets the filter: a Gaussian of standard deviation diameter / 4 less the mean around it.
     n_threads : int
         The result does not depend on it.
     ctx : TaskContext
@@ -74,28 +74,28 @@ def summarise(
     _, height, width = movie.shape
     own = _Moments((height, width))
     noise = _NoisePieces(movie.shape)
-    kernel = neuron_kernel(neuron_diameter_px) if use_filter else None
+    neuron = _NeuronFilter.of(neuron_diameter_px) if use_filter else None
     total = np.zeros((height, width))
     top = np.full((height, width), -np.inf, np.float32)
     message = "Summary images"
     first = SubContext(ctx, 0.0, 0.5 if use_filter else 1.0, message)
     for start, block in frame_blocks(movie, ctx=first, message=message):
         own.add(block, n_threads=n_threads, ctx=ctx)
-        if kernel is not None:
-            block = _filtered(block, kernel, n_threads=n_threads, ctx=ctx)
+        if neuron is not None:
+            block = _filtered(block, neuron, n_threads=n_threads, ctx=ctx)
             total += block.sum(axis=0, dtype=np.float64)
             np.maximum(top, block.max(axis=0), out=top)
         noise.add(start, block, n_threads=n_threads, ctx=ctx)
     std = own.std()
     require_contrast(std)
     sigma = noise.level()
-    if kernel is None:
+    if neuron is None:
         correlation, peak = own.correlation(), own.peak - own.mean()
     else:
         mean = total / movie.shape[0]
         peak = top - mean
         correlation = _filtered_correlation(
-            movie, kernel, mean, sigma, n_threads=n_threads, ctx=SubContext(ctx, 0.5, 1.0, message)
+            movie, neuron, mean, sigma, n_threads=n_threads, ctx=SubContext(ctx, 0.5, 1.0, message)
         )
     pnr = np.divide(peak, sigma, out=np.zeros_like(peak, dtype=np.float64), where=sigma > 0)
     return SummaryImages(
@@ -108,53 +108,49 @@ def summarise(
     )
 
 
-def neuron_kernel(neuron_diameter_px: float) -> NDArray[np.float32]:
-    """Centre-surround kernel: a Gaussian on a disc, less its mean, so that it sums to zero.
+@dataclass(frozen=True)
+class _NeuronFilter:
+    """Centre-surround filter: a Gaussian blur less a box blur as wide as the neuron.
 
-    Parameters
-    ----------
-    neuron_diameter_px : float
-        The standard deviation is a quarter of it; the disc is as wide as the neuron.
-
-    Returns
-    -------
-    (k, k) float32, k odd
+    It sums to zero, so that light wider than a neuron vanishes.
     """
-    sigma = max(neuron_diameter_px / 4, 0.5)
-    half = max(1, math.floor(2 * sigma))
-    axis = np.arange(-half, half + 1)
-    gauss = np.exp(-(axis**2) / (2 * sigma**2))
-    kernel = np.outer(gauss, gauss)
-    disc = kernel >= kernel[0].max()
-    kernel[~disc] = 0
-    kernel /= kernel.sum()
-    kernel[disc] -= kernel[disc].mean()
-    return kernel.astype(np.float32)
+
+    sigma: float
+    side: int
+
+    @classmethod
+    def of(cls, neuron_diameter_px: float) -> _NeuronFilter:
+        """Filter whose standard deviation is a quarter of the diameter."""
+        sigma = max(neuron_diameter_px / 4, 0.5)
+        return cls(sigma, 2 * max(1, math.floor(2 * sigma)) + 1)
+
+    def apply(self, frame: NDArray[np.float32], out: NDArray[np.float32]) -> None:
+        """Filter a frame (H, W); beyond the border the edge is repeated."""
+        # without the common level float32 would lose the small differences
+        near_zero = frame - np.float32(frame.mean(dtype=np.float64))
+        size, border = (self.side, self.side), cv2.BORDER_REPLICATE
+        cv2.GaussianBlur(near_zero, size, self.sigma, out, borderType=border)
+        out -= cv2.boxFilter(near_zero, cv2.CV_32F, size, borderType=border)
 
 
 def _filtered(
-    block: NDArray[np.float32], kernel: NDArray[np.float32], *, n_threads: int, ctx: TaskContext
+    block: NDArray[np.float32], neuron: _NeuronFilter, *, n_threads: int, ctx: TaskContext
 ) -> NDArray[np.float32]:
-    """Filter each frame of (n, H, W); beyond the border the edge is repeated."""
+    """Filter each frame of (n, H, W)."""
+    out = np.empty_like(block)
 
-    def work(start: int) -> NDArray[np.float32]:
-        part = block[start : start + _FRAMES]
-        out = np.empty_like(part)
-        for source, target in zip(part, out, strict=True):
-            # without the local level float32 would lose the small differences
-            level = np.float32(source.mean(dtype=np.float64))
-            cv2.filter2D(
-                source - level, cv2.CV_32F, kernel, target, borderType=cv2.BORDER_REPLICATE
-            )
-        return out
+    def work(start: int) -> None:
+        for i in range(start, min(start + _FRAMES, len(block))):
+            neuron.apply(block[i], out[i])
 
-    starts = range(0, len(block), _FRAMES)
-    return np.concatenate(list(thread_map(work, starts, n_threads=n_threads, ctx=ctx)))
+    for _ in thread_map(work, range(0, len(block), _FRAMES), n_threads=n_threads, ctx=ctx):
+        pass
+    return out
 
 
 def _filtered_correlation(
     movie: Movie,
-    kernel: NDArray[np.float32],
+    neuron: _NeuronFilter,
     mean: NDArray[np.float64],
     sigma: NDArray[np.float32],
     *,
@@ -166,7 +162,7 @@ def _filtered_correlation(
     inverse = np.divide(1.0, sigma, out=np.zeros_like(sigma), where=sigma > 0)
     centre = mean.astype(np.float32)
     for _, block in frame_blocks(movie, ctx=ctx, message="Correlation image"):
-        z = _filtered(block, kernel, n_threads=n_threads, ctx=ctx)
+        z = _filtered(block, neuron, n_threads=n_threads, ctx=ctx)
         z -= centre
         z *= inverse
         z[z < FILTER_THRESHOLD] = 0

@@ -10,7 +10,7 @@ import pytest
 from caiman_gui.core import summary
 from caiman_gui.core.movie import ArrayMovie
 from caiman_gui.core.noise import noise_level
-from caiman_gui.core.summary import find_seeds, neuron_kernel, summarise
+from caiman_gui.core.summary import _NeuronFilter, find_seeds, summarise
 from caiman_gui.core.task import Cancelled
 from caiman_gui.errors import DataError
 
@@ -84,13 +84,22 @@ def test_noise_is_measured_in_bounded_memory(monkeypatch):
     assert np.mean(pieces.noise / whole.noise) == pytest.approx(1, abs=0.03)
 
 
-def test_kernel_is_a_zero_sum_centre_surround():
-    kernel = neuron_kernel(12)
-    assert kernel.shape == (13, 13)
-    assert abs(float(kernel.sum())) < 1e-6
-    assert kernel[6, 6] == kernel.max() > 0
-    assert kernel[6, 0] < 0
-    assert kernel[0, 0] == 0
+def test_filter_is_a_zero_sum_centre_surround():
+    neuron = _NeuronFilter.of(12)
+    assert (neuron.sigma, neuron.side) == (3, 13)
+    impulse = np.zeros((41, 41), np.float32)
+    impulse[20, 20] = 1
+    response = np.empty_like(impulse)
+    neuron.apply(impulse, response)
+    response -= response[0, 0]
+    assert abs(float(response.sum())) < 1e-5
+    assert response[20, 20] == response.max() > 0
+    assert response[20, 14] < 0
+    assert response[20, 13] == pytest.approx(0, abs=1e-7)
+    bright = np.full((30, 30), 1e4, np.float32) + np.arange(30, dtype=np.float32)
+    flat = np.empty_like(bright)
+    neuron.apply(bright, flat)
+    np.testing.assert_allclose(flat[:, 8:-8], 0, atol=1e-4)
 
 
 def test_filter_removes_a_wide_glow_and_keeps_the_cell():
