@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import TYPE_CHECKING
 
 import pytest
 from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import QWidget
-from pytestqt.qtbot import QtBot
 
 from caiman_gui.gui import resources
 from caiman_gui.gui.actions import (
@@ -17,6 +17,9 @@ from caiman_gui.gui.actions import (
     enable_actions,
     shortcut_groups,
 )
+
+if TYPE_CHECKING:
+    from pytestqt.qtbot import QtBot
 
 
 def test_no_key_and_no_shortcut_is_used_twice() -> None:

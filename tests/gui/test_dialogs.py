@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QLabel, QWidget
-from pytestqt.qtbot import QtBot
 
 from caiman_gui.app.reporter import UserMessage
 from caiman_gui.gui.actions import shortcut_groups
 from caiman_gui.gui.dialogs import AboutDialog, Dialogs, ErrorDialog, ShortcutSheet
+
+if TYPE_CHECKING:
+    from pytestqt.qtbot import QtBot
 
 MESSAGE = UserMessage(
     "The movie cannot be read", "day1.tif ends after 12 frames.", "Copy it again.", "the report"

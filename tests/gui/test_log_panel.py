@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QPushButton, QWidget
-from pytestqt.qtbot import QtBot
 
 from caiman_gui.gui.widgets.log_panel import LogPanel
 from caiman_gui.gui.widgets.toast import ToastStack
 from caiman_gui.logs import MemoryHandler
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytestqt.qtbot import QtBot
 
 logger = logging.getLogger("caiman_gui.test_log_panel")
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QComboBox, QLineEdit
-from pytestqt.qtbot import QtBot
 
 from caiman_gui.gui.widgets.param_form import ParamForm
 from caiman_gui.gui.widgets.param_row import tooltip
@@ -14,6 +15,9 @@ from caiman_gui.params.motion import MotionParams
 from caiman_gui.params.recording import RecordingParams
 from caiman_gui.params.run import GROUPS
 from caiman_gui.params.traces import TraceParams
+
+if TYPE_CHECKING:
+    from pytestqt.qtbot import QtBot
 
 
 def _form(qtbot: QtBot, model: type, group: str) -> ParamForm:

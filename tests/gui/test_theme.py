@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QPushButton
-from pytestqt.qtbot import QtBot
 
 from caiman_gui.gui import resources, theme
+
+if TYPE_CHECKING:
+    from pytestqt.qtbot import QtBot
 
 
 def _luminance(color: str) -> float:

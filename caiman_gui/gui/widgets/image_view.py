@@ -9,13 +9,13 @@ import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QPointF, Qt, Signal
 from PySide6.QtGui import QColor
+from PySide6.QtWidgets import QWidget
 
 from caiman_gui.gui import theme
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PySide6.QtGui import QResizeEvent
-    from PySide6.QtWidgets import QWidget
 
 #: Percentiles of automatic contrast: a few hot or dead pixels must not decide it.
 CONTRAST_PERCENTILES = (1.0, 99.5)
@@ -185,6 +185,10 @@ class ImageView(pg.GraphicsView):  # type: ignore[misc]
     def apply_theme(self, colors: theme.Theme) -> None:
         """Take the colours of a theme."""
         self.setBackground(QColor(colors.image))
+
+    def close(self) -> bool:
+        """Close like any widget: pyqtgraph would take the scene apart and can crash at that."""
+        return QWidget.close(self)
 
     # ----------------------------------------------------------------- events
     def resizeEvent(self, event: QResizeEvent) -> None:

@@ -8,12 +8,12 @@ import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QColor
+from PySide6.QtWidgets import QWidget
 
 from caiman_gui.gui import theme
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from PySide6.QtWidgets import QWidget
 
 _AXIS_WIDTH_PX = 56
 _TITLE_PX = 18
@@ -117,6 +117,10 @@ class TimePlot(pg.PlotWidget):  # type: ignore[misc]
         ]
         title = self.plotItem.titleLabel
         title.setText("&nbsp;&nbsp; ".join(keys), color=colors.muted, size="9pt", justify="left")
+
+    def close(self) -> bool:
+        """Close like any widget: pyqtgraph would take the scene apart and can crash at that."""
+        return QWidget.close(self)
 
     def _frame_at(self, seconds: float) -> int:
         return int(np.clip(round(seconds * self._rate_hz), 0, max(0, self._n_frames - 1)))

@@ -1,0 +1,133 @@
+"""The Load tab, from an empty window to a corrected frame rate."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from conftest import write_movie
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QLabel, QLineEdit, QPushButton
+
+from caiman_gui.gui.tabs.load_tab import LoadTab
+from caiman_gui.gui.widgets.drop import natural_key, sort_files
+from caiman_gui.params.recording import RecordingParams
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pytestqt.qtbot import QtBot
+
+    from caiman_gui.app.context import AppContext
+
+
+@pytest.fixture
+def tab(qtbot: QtBot, ctx: AppContext) -> LoadTab:
+    found = LoadTab(ctx)
+    qtbot.addWidget(found)
+    found.resize(1200, 700)
+    found.show()
+    return found
+
+
+def _facts(tab: LoadTab) -> str:
+    return " ".join(label.text() for label in tab.facts.findChildren(QLabel) if label.isVisible())
+
+
+def test_empty_it_offers_ways_in(qtbot: QtBot, tab: LoadTab) -> None:
+    assert tab.status == "empty"
+    assert tab.content.currentWidget() is tab.empty
+    assert tab.welcome.button is not None
+    with qtbot.waitSignal(tab.openRequested):
+        qtbot.mouseClick(tab.welcome.button, Qt.MouseButton.LeftButton)
+    with qtbot.waitSignal(tab.demoRequested):
+        qtbot.mouseClick(tab.demo_button, Qt.MouseButton.LeftButton)
+    assert not tab.go_on.isVisible()
+
+
+def test_recent_files_are_one_click_away(
+    qtbot: QtBot, tab: LoadTab, ctx: AppContext, tmp_path: Path
+) -> None:
+    ctx.settings.add_recent(tmp_path / "day1.tif")
+    tab.show_recent()
+    button = next(b for b in tab.recent.findChildren(QPushButton) if b.text() == "day1.tif")
+    with qtbot.waitSignal(tab.recentRequested) as seen:
+        qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+    assert seen.args == [tmp_path / "day1.tif"]
+
+
+def test_an_opened_movie_is_shown_with_what_it_says(
+    qtbot: QtBot, tab: LoadTab, movie_file: Path, open_movie: Callable[[Path], None]
+) -> None:
+    open_movie(movie_file)
+    assert tab.status == "done"
+    qtbot.waitUntil(lambda: tab.movie.shown_frame == 0)
+    facts = _facts(tab)
+    for part in ("40", "32 × 48 px", "uint16", "2 s", "20 Hz (ImageJ finterval)"):
+        assert part in facts
+    edit = tab.params.editor("frame_rate_hz")
+    assert isinstance(edit, QLineEdit)
+    assert (edit.text(), edit.placeholderText()) == ("", "20 (file)")
+
+
+def test_the_frame_rate_can_be_corrected_and_undone(
+    qtbot: QtBot,
+    tab: LoadTab,
+    ctx: AppContext,
+    movie_file: Path,
+    open_movie: Callable[[Path], None],
+) -> None:
+    open_movie(movie_file)
+    edit = tab.params.editor("frame_rate_hz")
+    qtbot.keyClicks(edit, "10")
+    qtbot.keyClick(edit, Qt.Key.Key_Return)
+    assert ctx.document.state.params.recording == RecordingParams(frame_rate_hz=10)
+    qtbot.waitUntil(lambda: "10 Hz (set by you)" in _facts(tab))
+    ctx.document.undo_stack.undo()
+    assert tab.params.model == RecordingParams()
+
+
+def test_continue_goes_to_motion_correction(
+    qtbot: QtBot, tab: LoadTab, movie_file: Path, open_movie: Callable[[Path], None]
+) -> None:
+    open_movie(movie_file)
+    with qtbot.waitSignal(tab.requestTab) as seen:
+        qtbot.mouseClick(tab.go_on, Qt.MouseButton.LeftButton)
+    assert seen.args == ["motion"]
+
+
+def test_files_can_be_reordered_and_removed(
+    qtbot: QtBot, tab: LoadTab, ctx: AppContext, tmp_path: Path
+) -> None:
+    paths = [write_movie(tmp_path / f"part{i}.tif", 12) for i in (1, 2)]
+    with qtbot.waitSignal(ctx.projects.opened, timeout=10_000):
+        ctx.projects.open_movies(paths)
+    assert tab.files.paths() == paths
+    with qtbot.waitSignal(tab.pathsRequested) as seen:
+        qtbot.mouseClick(tab.files.down, Qt.MouseButton.LeftButton)
+    assert seen.args == [paths[::-1]]
+    with qtbot.waitSignal(tab.pathsRequested) as seen:
+        qtbot.mouseClick(tab.files.remove, Qt.MouseButton.LeftButton)
+    assert seen.args == [[paths[1]]]
+    qtbot.waitUntil(lambda: not ctx.tasks.tasks)
+
+
+def test_too_short_a_movie_is_said(
+    qtbot: QtBot, tab: LoadTab, movie_file: Path, open_movie: Callable[[Path], None]
+) -> None:
+    open_movie(movie_file)
+    assert tab.notes_card.isVisible()
+    assert "only 40 frames" in tab.notes.text()
+
+
+def test_dropped_files_are_told_apart(tmp_path: Path) -> None:
+    for name in ("day10.tif", "day2.TIF", "notes.txt"):
+        (tmp_path / name).touch()
+    project = tmp_path / "a.cgproj"
+    project.touch()
+    found = sort_files([tmp_path])
+    assert [p.name for p in found.movies] == ["day2.TIF", "day10.tif"]
+    assert found.projects == (project,)
+    assert [p.name for p in found.others] == ["notes.txt"]
+    assert natural_key(Path("x2")) < natural_key(Path("x10"))
