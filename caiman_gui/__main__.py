@@ -23,6 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     multiprocessing.freeze_support()
     choose_kernel_cache()
+    keep_algebra_single_threaded()
     arguments = list(sys.argv[1:] if argv is None else argv)
     if not arguments:
         return _open_window([])
@@ -53,6 +54,18 @@ def choose_kernel_cache() -> None:
     if not is_writable:
         folder = Path(tempfile.gettempdir()) / "caiman_gui-kernels"
     os.environ["NUMBA_CACHE_DIR"] = str(folder)
+
+
+def keep_algebra_single_threaded() -> None:
+    """Give the linear algebra libraries one thread each, before NumPy is imported.
+
+    Our threads work on different blocks already: more inside each of them only wait for one
+    another (measured: source extraction takes five times as long), and sums would depend on
+    their number.
+    """
+    for name in ("OPENBLAS", "OMP", "MKL", "VECLIB_MAXIMUM", "BLIS"):
+        suffix = "THREADS" if name.endswith("MAXIMUM") else "NUM_THREADS"
+        os.environ.setdefault(f"{name}_{suffix}", "1")
 
 
 def _open_window(paths: list[Path]) -> int:
