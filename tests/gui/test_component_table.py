@@ -70,8 +70,10 @@ def test_sorting_by_a_heading_keeps_the_selection(table, qtbot):
 
 
 def test_unmeasured_components_come_last(table, components):
-    unmeasured = replace(components.items[0], metrics=make_component(1, 9, 9, snr=float("nan"),
-                                                                     rval=float("nan")).metrics)
+    unmeasured = replace(
+        components.items[0],
+        metrics=make_component(1, 9, 9, snr=float("nan"), rval=float("nan")).metrics,
+    )
     changed = components.updated({1: unmeasured})
     table.rows.set_components(changed, decisions(changed))
     for order in Qt.SortOrder:

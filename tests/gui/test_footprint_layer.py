@@ -61,9 +61,7 @@ def test_outline_is_found_once_per_component():
 
 def test_thousand_outlines_take_less_than_half_a_second():
     rng = np.random.default_rng(0)
-    items = [
-        make_component(i, *rng.integers(6, 58, 2), snr=5, rval=0.9) for i in range(1000)
-    ]
+    items = [make_component(i, *rng.integers(6, 58, 2), snr=5, rval=0.9) for i in range(1000)]
     start = time.perf_counter()
     for item in items:
         outline(item, SHAPE[1])

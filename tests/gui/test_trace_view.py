@@ -44,9 +44,7 @@ def place(view, seconds):
 
 def test_a_click_sets_the_frame(view, qtbot):
     with qtbot.waitSignal(view.frameClicked) as signal:
-        qtbot.mouseClick(
-            view.plot.viewport(), Qt.MouseButton.LeftButton, pos=place(view, 50.0)
-        )
+        qtbot.mouseClick(view.plot.viewport(), Qt.MouseButton.LeftButton, pos=place(view, 50.0))
     assert signal.args[0] == pytest.approx(1000, abs=5)
 
 

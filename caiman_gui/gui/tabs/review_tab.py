@@ -6,10 +6,11 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Slot
-from PySide6.QtGui import QKeySequence, QShortcut
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QSplitter, QVBoxLayout, QWidget
+from PySide6.QtGui import QIntValidator, QKeySequence, QShortcut
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QSplitter, QVBoxLayout, QWidget
 
 from caiman_gui.app.topics import Topic
+from caiman_gui.gui import theme
 from caiman_gui.gui.tabs.step_tab import StepTab
 from caiman_gui.gui.widgets.cell_crop import CellCrop
 from caiman_gui.gui.widgets.component_table import COLUMNS, ComponentTable
@@ -41,6 +42,7 @@ KEYS = {
     "next": ("Down", "Right"),
     "previous": ("Up", "Left"),
     "outlines": ("Space",),
+    "number": ("/",),
 }
 FILTERS = {
     "all": "All",
@@ -108,12 +110,20 @@ class ReviewTab(StepTab):
         self.order.setToolTip("Order of the table; a click on a heading sorts, too")
         self.filter.setToolTip("Which components are in the table")
         self.order.setCurrentIndex(1)
+        self.number = QLineEdit()
+        self.number.setPlaceholderText("#")
+        self.number.setFixedWidth(48)
+        self.number.setToolTip("Go to the component of this number. Key: /")
+        self.number.setAccessibleName("Go to number")
+        self.number.setValidator(QIntValidator(0, 9_999_999, self.number))
+        self.number.returnPressed.connect(self._on_number)
         self.table.setColumnHidden(COLUMNS.index("Reason"), True)
         self.table.setMinimumHeight(200)
         choices = QHBoxLayout()
         choices.setSpacing(8)
         choices.addWidget(self.order, 3)
         choices.addWidget(self.filter, 2)
+        choices.addWidget(self.number)
         box = QWidget()
         layout = QVBoxLayout(box)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -224,6 +234,9 @@ class ReviewTab(StepTab):
         elif name == "outlines":
             self.field.layer.set_shown(not self.field.layer.is_shown)
             self.crop.layer.set_shown(self.field.layer.is_shown)
+        elif name == "number":
+            self.number.setFocus()
+            self.number.selectAll()
         elif name == "merge":
             self._merge()
         elif name == "back" and self._decided:
@@ -308,6 +321,18 @@ class ReviewTab(StepTab):
             self.table.sortByColumn(COLUMNS.index("SNR"), Qt.SortOrder.DescendingOrder)
         else:
             self.table.sortByColumn(0, Qt.SortOrder.AscendingOrder)
+
+    @Slot()
+    def _on_number(self) -> None:
+        wanted = int(self.number.text() or -1)
+        if wanted not in self._by_id:
+            theme.restyle(self.number, "invalid", True)
+            self.number.selectAll()
+            return
+        theme.restyle(self.number, "invalid", False)
+        self.number.clear()
+        self._go(wanted)
+        self.table.setFocus()
 
     @Slot()
     def _on_filter(self) -> None:
