@@ -90,7 +90,7 @@ def build_reference(
 
 
 class _Centred:
-    """A registrar whose shifts have a median of 0 over the sample, at each patch.
+    """A registrar whose shifts average to 0 over the sample, at each patch.
 
     Without this a small constant error would move the template a little in every round.
     """
@@ -116,7 +116,7 @@ def _centre(
 
     starts = range(0, len(frames), BIN_FRAMES)
     shifts = np.concatenate(list(thread_map(measure, starts, n_threads=n_threads, ctx=ctx)))
-    return _Centred(registrar, np.median(shifts, axis=0))
+    return _Centred(registrar, shifts.mean(axis=0))
 
 
 @dataclass(frozen=True, eq=False)
