@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import shutil
@@ -139,18 +140,18 @@ class ProjectService(QObject):
         return task
 
     def relocate(self, paths: Sequence[Path]) -> Task:
-        """Tell where the movies of the open project lie now."""
-        files = tuple(Path(path).absolute() for path in paths)
-        state = self._document.state
+        """Tell where the movies of the open project lie now: all of them, or those missing."""
+        chosen = tuple(Path(path).absolute() for path in paths)
+        recording = self._document.state.recording
 
         def work(_task: Task) -> object:
             from caiman_gui.pipeline.workspace import open_recording
 
-            found = open_recording(files)
-            _require_same_movie(state.recording, found)
+            files = _with_found(recording.paths, chosen) if recording is not None else chosen
+            _require_same_movie(recording, open_recording(files))
             return files
 
-        task = self._tasks.submit(f"Open {files[0].name}", work, lane="files")
+        task = self._tasks.submit(f"Open {chosen[0].name}", work, lane="files")
         task.succeeded.connect(self._on_relocated)
         task.failed.connect(self._reporter.report)
         return task
@@ -269,6 +270,13 @@ class ProjectService(QObject):
             self._settings.add_recent(path)
             self.session.discard_autosave()
             self._drop_adopted()
+            assert saved.saved is not None
+            self._tasks.submit(
+                "Tidy",
+                partial(_drop_copies, saved.folder, saved.saved),
+                lane="files",
+                is_quiet=True,
+            )
 
     @Slot(object)
     def _on_save_failed(self, exc: Exception) -> None:
@@ -372,6 +380,24 @@ def _adopt(crashed: Path, workspace: LayeredWorkspace) -> None:
             os.link(file, own)
         except OSError:
             shutil.copy2(file, own)
+
+
+def _with_found(paths: tuple[Path, ...], chosen: tuple[Path, ...]) -> tuple[Path, ...]:
+    """Return all paths, those missing replaced by the chosen ones if their number fits."""
+    missing = [path for path in paths if not path.is_file()]
+    if len(chosen) != len(missing):
+        return chosen
+    found = dict(zip(missing, chosen, strict=True))
+    return tuple(found.get(path, path) for path in paths)
+
+
+def _drop_copies(own: Path, saved: Path, _task: Task) -> None:
+    """Remove heavy files that saving has copied to another disk; a link costs nothing."""
+    for file in saved.glob("motion-*"):
+        copy = own / file.name
+        if copy.is_file() and not copy.samefile(file):
+            with contextlib.suppress(OSError):  # still open: it goes with the session
+                copy.unlink()
 
 
 def _same_recording(one: ProjectState, other: ProjectState) -> bool:

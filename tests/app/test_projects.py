@@ -281,6 +281,28 @@ def test_saving_under_another_name_leaves_the_first_whole(desk, store, tmp_path,
         assert (tmp_path / f"{name}.cgdata" / "motion-one.cgm").read_text() == "one"
 
 
+def test_a_heavy_file_copied_to_another_disk_is_not_kept_twice(
+    desk, store, tmp_path, qtbot, monkeypatch
+) -> None:
+    def copy(path, state, data_files) -> None:
+        data = path.with_suffix(".cgdata")
+        data.mkdir()
+        for file in data_files.values():
+            (data / file.name).write_bytes(file.read_bytes())
+
+    monkeypatch.setattr(store, "save_project", copy)
+    desk.begin(state(1))
+    _write_heavy(desk, "one")
+    _write_heavy(desk, "older")
+    desk.document.edit("Motion", _with_motion(desk.document.state, "one"), Topic.MOTION)
+    own = desk.document.workspace.folder
+    with qtbot.waitSignal(desk.document.saved):
+        desk.projects.save(tmp_path / "a.cgproj")
+    qtbot.waitUntil(lambda: not (own / "motion-one.cgm").exists())
+    assert (own / "motion-older.cgm").exists(), "undo may still need it"
+    assert desk.document.workspace.path("motion-one.cgm").read_text() == "one"
+
+
 def test_autosave_then_crash_then_recover(desk, store, qapp, qtbot) -> None:
     desk.begin(state(1, 2))
     _write_heavy(desk, "one")
@@ -364,6 +386,17 @@ def test_a_missing_movie_is_asked_for_and_located(desk, store, movie, tmp_path, 
     _finish(qtbot, desk.projects.relocate([moved]))
     qtbot.waitUntil(lambda: desk.document.state.recording.paths == (moved,))
     assert desk.document.undo_stack.undoText() == "Locate the movie"
+
+
+def test_one_missing_movie_of_several_is_located(desk, store, movie, tmp_path, qtbot) -> None:
+    second = tmp_path / "day2.tif"
+    tifffile.imwrite(second, np.ones((20, 16, 16), np.uint16))
+    with qtbot.waitSignal(desk.projects.opened):
+        desk.projects.open_movies([movie, second])
+    moved = tmp_path / "elsewhere.tif"
+    movie.rename(moved)
+    desk.projects.relocate([moved])
+    qtbot.waitUntil(lambda: desk.document.state.recording.paths == (moved, second))
 
 
 def test_another_movie_is_refused_in_words(desk, store, movie, tmp_path, qtbot) -> None:

@@ -246,3 +246,52 @@ def test_quitting_during_a_run_leaves_nothing(qapp, tmp_path, pipeline, qtbot) -
     qtbot.waitUntil(lambda: task.is_running)
     assert desk.tasks.shutdown(5000)
     assert task.is_finished
+
+
+@pytest.mark.slow
+def test_the_real_steps_from_movie_to_traces(qapp, tmp_path, qtbot) -> None:
+    import tifffile
+
+    from caiman_gui.app.context import build_context
+    from caiman_gui.core.synthetic import make_recording
+    from caiman_gui.pipeline.steps import STEP_NAMES, StepStatus, status
+
+    made = make_recording(
+        "two-photon",
+        shape=(64, 64),
+        n_frames=400,
+        n_neurons=8,
+        frame_rate_hz=20.0,
+        neuron_diameter_px=10.0,
+        max_shift_px=2.0,
+        seed=1,
+    )
+    path = tmp_path / "made.tif"
+    tifffile.imwrite(path, made.movie)
+    ctx = build_context()
+    messages, ends, progress = [], [], []
+    ctx.reporter.message.connect(messages.append)
+    ctx.workflow.runFinished.connect(ends.append)
+    with qtbot.waitSignal(ctx.projects.opened):
+        ctx.projects.open_movies([path])
+    task = ctx.workflow.run(STEP_NAMES)
+    task.progressed.connect(progress.append)
+    qtbot.waitUntil(lambda: bool(ends), timeout=90_000)
+    assert messages == []
+    assert ends == [True]
+    state = ctx.document.state
+    assert {status(name, state) for name in STEP_NAMES} == {StepStatus.DONE}
+    assert 6 <= len(ctx.document.accepted_ids) <= 10
+    fractions = [p.fraction for p in progress]
+    assert fractions == sorted(fractions)
+    ctx.workflow.merge(state.components.ids[:2])
+    qtbot.waitUntil(lambda: len(ends) == 2, timeout=30_000)
+    assert len(ctx.document.state.components) == len(state.components) - 1
+    with qtbot.waitSignal(ctx.document.saved, timeout=20_000):
+        ctx.projects.save(tmp_path / "made.cgproj")
+    with qtbot.waitSignal(ctx.projects.opened, timeout=20_000):
+        ctx.projects.open_project(tmp_path / "made.cgproj")
+    assert status("motion", ctx.document.state) is StepStatus.DONE
+    with qtbot.waitSignal(ctx.frames.frameReady, timeout=10_000):
+        ctx.frames.request("corrected", 7)
+    assert ctx.close()
