@@ -9,7 +9,16 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PySide6.QtCore import QObject, QRunnable, Qt, QThreadPool, Signal, Slot
+from PySide6.QtCore import (
+    QCoreApplication,
+    QEvent,
+    QObject,
+    QRunnable,
+    Qt,
+    QThreadPool,
+    Signal,
+    Slot,
+)
 
 from caiman_gui.app.tasks import Outcome, attempt
 
@@ -180,6 +189,8 @@ class FrameLoader(QObject):
         """Stop, wait for what is being read, and close the movies that were opened here."""
         self._is_closed = True
         is_done = self._pool.waitForDone(timeout_ms)
+        # A movie opened meanwhile is handed over now; later nobody would be there to close it.
+        QCoreApplication.sendPostedEvents(self, QEvent.Type.MetaCall.value)
         for source in SOURCES:
             self._replace(source, None, None)
         return is_done
