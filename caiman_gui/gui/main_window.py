@@ -232,6 +232,7 @@ class MainWindow(QMainWindow):
         ctx.workflow.runFinished.connect(self._on_run_finished)
         self.task_bar.runningChanged.connect(self._on_running)
         ctx.tasks.taskFinished.connect(self._on_task_finished)
+        QApplication.styleHints().colorSchemeChanged.connect(self._on_system_scheme)
 
     # ------------------------------------------------------------------- tabs
     @Slot(str)
@@ -368,8 +369,13 @@ class MainWindow(QMainWindow):
         self.ctx.settings.theme = name  # type: ignore[assignment]
         app = QApplication.instance()
         assert isinstance(app, QApplication)
-        theme.apply(app, name)
+        theme.apply(app, name, self)
         self._show_rings()
+
+    @Slot()
+    def _on_system_scheme(self) -> None:
+        if self.ctx.settings.theme == "system":
+            self.set_theme("system")
 
     def _on_show_log(self) -> None:
         self.log_dock.setVisible(self.actions_by_key["show_log"].isChecked())

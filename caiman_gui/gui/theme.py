@@ -1,7 +1,7 @@
 """Colours and style of the program: tokens, and how they reach every widget.
 
 A widget that draws with its own colours has a method ``apply_theme(theme)``; buttons and actions
-carry the name of their icon in the property ``iconName``. ``apply`` reaches all of them.
+carry the name of their icon in the property ``iconName``. ``apply`` reaches all in a window.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QAction, QColor, QFont, QPalette
-from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel
+from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QWidget
 
 from caiman_gui.gui import resources
 
@@ -145,8 +145,15 @@ def resolve(name: str) -> Theme:
     return THEMES.get(name, DARK)
 
 
-def apply(app: QApplication, name: str) -> Theme:
-    """Give the whole program a theme, windows that are already open too."""
+def apply(app: QApplication, name: str, root: QWidget | None = None) -> Theme:
+    """Give the whole program a theme, and everything in an open window too.
+
+    Parameters
+    ----------
+    root : QWidget, optional
+        The window already open. (``allWidgets`` would also return widgets that wait for
+        garbage collection, and can crash.)
+    """
     theme = resolve(name)
     app.setProperty("themeName", theme.name)
     app.setStyle("Fusion")
@@ -155,7 +162,7 @@ def apply(app: QApplication, name: str) -> Theme:
     app.setFont(font)
     app.setPalette(_palette(theme))
     app.setStyleSheet(style_sheet(theme))
-    for widget in app.allWidgets():
+    for widget in [root, *root.findChildren(QWidget)] if root is not None else ():
         _retint(widget, theme)
         for action in widget.actions():
             _retint(action, theme)

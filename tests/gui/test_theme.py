@@ -53,7 +53,7 @@ def test_icons_follow_the_theme(qtbot: QtBot, qapp: Any) -> None:
     theme.apply(qapp, "dark")
     theme.set_icon(button, "play")
     before = button.icon().cacheKey()
-    theme.apply(qapp, "light")
+    theme.apply(qapp, "light", button)
     assert theme.current() is theme.LIGHT
     assert button.icon().cacheKey() != before
     theme.apply(qapp, "dark")

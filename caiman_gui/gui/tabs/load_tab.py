@@ -46,6 +46,8 @@ class LoadTab(StepTab):
         super().__init__(ctx, None, "Load")
         self.empty = self._build_empty()
         self.movie = MovieView(ctx, "raw")
+        for page in (self.movie, self.empty):
+            self.content.addWidget(page)
         self.files = FileList()
         self.files.pathsChanged.connect(self.pathsRequested)
         self.files.addRequested.connect(self.addRequested)

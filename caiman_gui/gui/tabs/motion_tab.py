@@ -58,6 +58,8 @@ class MotionTab(StepTab):
             "Go to Load",
             lambda: self.requestTab.emit("load"),
         )
+        for page in (self.views, self.no_movie):
+            self.content.addWidget(page)
         self.add_form(MotionParams, "motion", "Motion correction")
         self.show_grid = QCheckBox("Show patches")
         self.show_grid.toggled.connect(self._on_show_grid)

@@ -12,6 +12,8 @@ from caiman_gui.gui import resources, theme
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from PySide6.QtGui import QShowEvent
+
 #: Instead of an icon: the mark of the program.
 MARK = "mark"
 _MARK_PX = 72
@@ -93,6 +95,10 @@ class EmptyState(QWidget):
         """Change the words."""
         self.title_label.setText(title)
         self.text_label.setText(text)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self.apply_theme(theme.current())
 
     def apply_theme(self, colors: theme.Theme) -> None:
         """Tint the icon."""
