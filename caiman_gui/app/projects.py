@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import os
 import shutil
 from functools import partial
 from pathlib import Path
@@ -13,8 +11,17 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from caiman_gui.app.document import Document, Topic
+from caiman_gui.app.project_files import (
+    adopt_files,
+    drop_copies,
+    is_same_recording,
+    require_same_movie,
+    with_found,
+    write_autosave,
+    write_project,
+)
 from caiman_gui.app.sessions import LayeredWorkspace, Recoverable, Session, recoverable
-from caiman_gui.errors import CaimanGuiError, InputError
+from caiman_gui.errors import CaimanGuiError
 from caiman_gui.project.model import ProjectState
 
 if TYPE_CHECKING:
@@ -130,7 +137,7 @@ class ProjectService(QObject):
             target = target.with_name(target.name + SUFFIX)
         task = self._tasks.submit(
             f"Save {target.name}",
-            partial(_save, document.state, target, self._layered()),
+            partial(write_project, document.state, target, self._layered()),
             lane="files",
         )
         self._saving = task
@@ -147,8 +154,8 @@ class ProjectService(QObject):
         def work(_task: Task) -> object:
             from caiman_gui.pipeline.workspace import open_recording
 
-            files = _with_found(recording.paths, chosen) if recording is not None else chosen
-            _require_same_movie(recording, open_recording(files))
+            files = with_found(recording.paths, chosen) if recording is not None else chosen
+            require_same_movie(recording, open_recording(files))
             return files
 
         task = self._tasks.submit(f"Open {chosen[0].name}", work, lane="files")
@@ -170,7 +177,7 @@ class ProjectService(QObject):
             from caiman_gui.project.store import load_project
 
             loaded = load_project(item.autosave)
-            _adopt(item.autosave.parent, workspace)
+            adopt_files(item.autosave.parent, workspace)
             return item, loaded, workspace
 
         task = self._open(f"Recover {item.title}", work)
@@ -197,7 +204,7 @@ class ProjectService(QObject):
         title = document.path.stem if document.path is not None else state.recording.name
         task = self._tasks.submit(
             "Autosave",
-            partial(_autosave, state, self.session, title, document.path),
+            partial(write_autosave, state, self.session, title, document.path),
             lane="files",
             is_quiet=True,
         )
@@ -265,7 +272,7 @@ class ProjectService(QObject):
         state, path = result
         workspace = self._layered()
         saved = LayeredWorkspace(workspace.folder, path.with_suffix(".cgdata"))
-        if _same_recording(state, self._document.state):
+        if is_same_recording(state, self._document.state):
             self._document.mark_saved(state, path, saved)
             self._settings.add_recent(path)
             self.session.discard_autosave()
@@ -273,7 +280,7 @@ class ProjectService(QObject):
             assert saved.saved is not None
             self._tasks.submit(
                 "Tidy",
-                partial(_drop_copies, saved.folder, saved.saved),
+                partial(drop_copies, saved.folder, saved.saved),
                 lane="files",
                 is_quiet=True,
             )
@@ -333,86 +340,3 @@ class ProjectService(QObject):
         if self._adopted is not None:
             shutil.rmtree(self._adopted, ignore_errors=True)
             self._adopted = None
-
-
-def _save(state: ProjectState, path: Path, workspace: LayeredWorkspace, _task: Task) -> object:
-    from caiman_gui.project.store import save_project
-
-    _keep_for_undo(state, path.with_suffix(".cgdata"), workspace)
-    save_project(path, state, workspace.data_files(state))
-    return state, path
-
-
-def _autosave(
-    state: ProjectState, session: Session, title: str, project: Path | None, _task: Task
-) -> object:
-    from caiman_gui.project.store import save_project
-
-    session.lock(title, project)
-    # The corrected movie stays where it is: it is found again from the session's folder.
-    save_project(session.autosave_path, state, {})
-    return state
-
-
-def _keep_for_undo(state: ProjectState, data_dir: Path, workspace: LayeredWorkspace) -> None:
-    """Link saved files that saving is about to remove, or to take, into the session's folder."""
-    if workspace.saved is None or not workspace.saved.is_dir():
-        return
-    wanted = {record.file for record in state.steps.values()}
-    is_same_place = workspace.saved == data_dir
-    for file in workspace.saved.glob("motion-*"):
-        own = workspace.folder / file.name
-        if own.exists() or (is_same_place and file.name in wanted):
-            continue
-        try:
-            workspace.folder.mkdir(parents=True, exist_ok=True)
-            os.link(file, own)
-        except OSError as exc:  # another disk: undo past this point then asks to run again
-            logger.info("%s is not kept for undo: %s", file.name, exc)
-
-
-def _adopt(crashed: Path, workspace: LayeredWorkspace) -> None:
-    """Take over the heavy files of a session that crashed."""
-    for file in crashed.glob("work-*/motion-*"):
-        workspace.folder.mkdir(parents=True, exist_ok=True)
-        own = workspace.folder / file.name
-        try:
-            os.link(file, own)
-        except OSError:
-            shutil.copy2(file, own)
-
-
-def _with_found(paths: tuple[Path, ...], chosen: tuple[Path, ...]) -> tuple[Path, ...]:
-    """Return all paths, those missing replaced by the chosen ones if their number fits."""
-    missing = [path for path in paths if not path.is_file()]
-    if len(chosen) != len(missing):
-        return chosen
-    found = dict(zip(missing, chosen, strict=True))
-    return tuple(found.get(path, path) for path in paths)
-
-
-def _drop_copies(own: Path, saved: Path, _task: Task) -> None:
-    """Remove heavy files that saving has copied to another disk; a link costs nothing."""
-    for file in saved.glob("motion-*"):
-        copy = own / file.name
-        if copy.is_file() and not copy.samefile(file):
-            with contextlib.suppress(OSError):  # still open: it goes with the session
-                copy.unlink()
-
-
-def _same_recording(one: ProjectState, other: ProjectState) -> bool:
-    if one.recording is None or other.recording is None:
-        return False
-    return one.recording.fingerprint == other.recording.fingerprint
-
-
-def _require_same_movie(expected: RecordingRef | None, found: RecordingRef) -> None:
-    if expected is None or expected.fingerprint == found.fingerprint:
-        return
-    raise InputError(
-        "This is another movie",
-        f"{found.name} has {found.n_frames} frames of {found.height} x {found.width} px, and "
-        f"its content is not that of {expected.name} ({expected.n_frames} frames of "
-        f"{expected.height} x {expected.width} px).",
-        "Choose the file the project was made with, or open this one as a new project.",
-    )
