@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 #: Noise standard deviations above the noise mode at which a pixel stops looking like noise.
 SIGMAS = 4.0
+#: The same for peak-to-noise: the peak of a long trace has a heavier tail on the upper side.
+PEAK_SIGMAS = 7.0
 #: Pixels looked at; more do not change the estimate.
 SAMPLE = 262_144
 #: Footprints that share less than this (cosine) are not one cell.
@@ -34,12 +36,46 @@ class MergeCandidate(NamedTuple):
     correlation: float
 
 
+class PixelDensity(NamedTuple):
+    """How many pixels have which correlation and peak-to-noise.
+
+    Attributes
+    ----------
+    counts : (n_bins, n_bins) float32
+        ``log(1 + pixels)``; rows by peak-to-noise, columns by correlation, both rising.
+    corr_span, pnr_span : (low, high)
+        Values at the outer edges.
+    """
+
+    counts: NDArray[np.float32]
+    corr_span: tuple[float, float]
+    pnr_span: tuple[float, float]
+
+
+def pixel_density(
+    correlation: NDArray[np.float32], pnr: NDArray[np.float32], *, n_bins: int
+) -> PixelDensity:
+    """Count pixels by their pair of values; the 0.1 % most extreme are put into the outer bins."""
+    corr_span, pnr_span = _span(correlation), _span(pnr)
+    x = np.clip(np.nan_to_num(correlation.ravel().astype(np.float64)), *corr_span)
+    y = np.clip(np.nan_to_num(pnr.ravel().astype(np.float64)), *pnr_span)
+    counts, _, _ = np.histogram2d(y, x, n_bins, range=(pnr_span, corr_span))
+    return PixelDensity(np.log1p(counts).astype(np.float32), corr_span, pnr_span)
+
+
+def _span(image: NDArray[np.float32]) -> tuple[float, float]:
+    known = image[np.isfinite(image)]
+    low, high = (float(v) for v in np.percentile(known, [0.1, 99.9])) if known.size else (0.0, 1.0)
+    return (low, high) if high > low else (low, low + 1.0)
+
+
 def suggest_thresholds(correlation: NDArray[np.float32], pnr: NDArray[np.float32]) -> Thresholds:
     """Thresholds above the noise of both images.
 
     Most pixels hold no cell. Their values pile up around a mode, and only noise lies below it,
     so the spread on that side tells the spread of the noise:
-    ``threshold = mode + 4 * sqrt(mean((x - mode)^2 for x < mode))``.
+    ``threshold = mode + n * sqrt(mean((x - mode)^2 for x < mode))``, n = 4 for the correlation
+    and 7 for peak-to-noise, which is a largest value and so has a heavier tail above.
 
     Parameters
     ----------
@@ -50,13 +86,13 @@ def suggest_thresholds(correlation: NDArray[np.float32], pnr: NDArray[np.float32
     Thresholds
         Rounded up to 0.01 and 0.1; correlation within 0 ... 0.95, peak-to-noise at least 0.
     """
-    min_corr = np.ceil(noise_edge(correlation) * 100) / 100
-    min_pnr = np.ceil(noise_edge(pnr) * 10) / 10
+    min_corr = np.ceil(noise_edge(correlation, SIGMAS) * 100) / 100
+    min_pnr = np.ceil(noise_edge(pnr, PEAK_SIGMAS) * 10) / 10
     return Thresholds(float(np.clip(min_corr, 0.0, 0.95)), float(max(min_pnr, 0.0)))
 
 
-def noise_edge(image: NDArray[Any]) -> float:
-    """Value above which pixels of an image (any shape) no longer look like noise; NaN ignored."""
+def noise_edge(image: NDArray[Any], sigmas: float) -> float:
+    """Value ``sigmas`` above the noise of an image (any shape); NaN is ignored."""
     values = np.asarray(image, np.float64).ravel()
     values = np.sort(values[np.isfinite(values)][:: max(values.size // SAMPLE, 1)])
     if values.size < 3:
@@ -67,7 +103,7 @@ def noise_edge(image: NDArray[Any]) -> float:
     mode = float(np.median(values[start : start + width]))
     below = values[values < mode]
     spread = float(np.sqrt(np.mean((below - mode) ** 2))) if below.size else 0.0
-    return mode + SIGMAS * spread
+    return mode + sigmas * spread
 
 
 def merge_candidates(

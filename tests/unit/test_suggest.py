@@ -7,7 +7,13 @@ import pytest
 
 from caiman_gui.core.activity import activity_raster, count_events, peak_frame
 from caiman_gui.core.results import Component, ComponentSet, Metrics
-from caiman_gui.core.suggest import doubt, merge_candidates, noise_edge, suggest_thresholds
+from caiman_gui.core.suggest import (
+    doubt,
+    merge_candidates,
+    noise_edge,
+    pixel_density,
+    suggest_thresholds,
+)
 from caiman_gui.params.quality import QualityParams
 
 WIDTH = 32
@@ -36,7 +42,7 @@ def test_noise_edge_is_four_sigma_above_the_noise_and_ignores_cells():
     rng = np.random.default_rng(1)
     image = rng.normal(2.0, 0.5, (200, 200))
     image[:30, :30] = rng.normal(20.0, 3.0, (30, 30))
-    assert noise_edge(image) == pytest.approx(4.0, abs=0.25)
+    assert noise_edge(image, 4.0) == pytest.approx(4.0, abs=0.25)
 
 
 def test_thresholds_keep_cells_and_drop_noise():
@@ -49,6 +55,18 @@ def test_thresholds_keep_cells_and_drop_noise():
     passing = (correlation >= found.min_corr) & (pnr >= found.min_pnr)
     assert passing[cell].all()
     assert passing.sum() - 64 < 3
+
+
+def test_density_counts_every_pixel_once():
+    rng = np.random.default_rng(4)
+    correlation, pnr = rng.random((2, 50, 60)).astype(np.float32)
+    pnr *= 10
+    density = pixel_density(correlation, pnr, n_bins=16)
+    assert density.counts.shape == (16, 16)
+    assert np.expm1(density.counts.astype(float)).sum() == pytest.approx(3000, rel=1e-4)
+    assert density.pnr_span[1] > 9
+    same = np.ones((3, 3), np.float32)
+    assert pixel_density(same, same, n_bins=4).corr_span == (1.0, 2.0)
 
 
 @pytest.mark.parametrize("image", [np.zeros((4, 4)), np.full((4, 4), np.nan), np.ones((1, 1))])

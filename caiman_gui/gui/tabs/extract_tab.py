@@ -223,10 +223,6 @@ class ExtractTab(StepTab):
                 self.ctx.selection.current_id, self.ctx.selection.component_ids
             )
 
-    def apply_theme(self, style: theme.Theme) -> None:
-        """Take the colours of a theme."""
-        self.circle.apply_theme(style)
-
 
 def _run_table() -> QTableWidget:
     table = QTableWidget(0, len(COLUMNS))

@@ -17,6 +17,7 @@ from caiman_gui.gui.widgets.diameter_circle import DiameterCircle
 from caiman_gui.gui.widgets.empty_state import EmptyState
 from caiman_gui.gui.widgets.histogram_slider import HistogramSlider
 from caiman_gui.gui.widgets.image_view import ImageView
+from caiman_gui.gui.widgets.pixel_scatter import PixelScatter
 from caiman_gui.params.sources import SourceParams
 from caiman_gui.params.summary import SummaryParams
 
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
 #: More seeds than this are counted but not drawn: nobody could tell them apart.
 MAX_DRAWN = 4_000
+#: Two cells nearer than this share of the diameter would cover each other by more than half.
+MIN_DISTANCE = 0.75
+DENSITY_BINS = 96
 THIRD = {"mean": "Mean", "max": "Max", "std": "Deviation"}
 
 
@@ -52,23 +56,19 @@ class ImagePanel(QWidget):
         layout.addWidget(self.image, 1)
         layout.addWidget(slider)
         layout.addSpacing(8)
-        self.apply_theme(theme.current())
+        style = theme.DARK  # images are dark in the light theme, too
+        shade = QColor(style.accent)
+        self._lut = np.array(
+            [[0, 0, 0, 0], [shade.red(), shade.green(), shade.blue(), 64]], np.uint8
+        )
+        self.seeds.setBrush(pg.mkBrush(QColor(style.unsure)))
+        self.seeds.setPen(pg.mkPen(QColor(style.halo), width=1))
 
     def show_seeds(self, seeds: NDArray[np.int32], usable: NDArray[np.bool_]) -> None:
         """Draw seeds (n, 2) and tint the usable pixels (H, W)."""
         drawn = seeds[:MAX_DRAWN]
         self.seeds.setData(x=drawn[:, 1] + 0.5, y=drawn[:, 0] + 0.5)
         self.tint.setImage(usable.view(np.uint8), autoLevels=False, levels=(0, 1), lut=self._lut)
-
-    def apply_theme(self, style: theme.Theme) -> None:
-        """Take the colours of a theme."""
-        shade = QColor(style.accent)
-        self._lut = np.array(
-            [[0, 0, 0, 0], [shade.red(), shade.green(), shade.blue(), 64]], np.uint8
-        )
-        self.tint.setLookupTable(self._lut)
-        self.seeds.setBrush(pg.mkBrush(QColor(style.unsure)))
-        self.seeds.setPen(pg.mkPen(QColor(style.halo), width=1))
 
 
 class InspectTab(StepTab):
@@ -161,6 +161,9 @@ class InspectTab(StepTab):
             "Cells",
             only=("neuron_diameter_px", "min_corr", "min_pnr"),
         )
+        self.scatter = PixelScatter()
+        self.scatter.thresholdsChanged.connect(self._on_scatter)
+        self.add_card("All pixels", self.scatter)
         self.add_form(SummaryParams, "summary", "Images")
 
     # ------------------------------------------------------------------ state
@@ -187,6 +190,7 @@ class InspectTab(StepTab):
             correlation, pnr = self.correlation.slider, self.pnr.slider
             correlation.set_range(sources.min_corr, max(correlation.high, sources.min_corr))
             pnr.set_range(sources.min_pnr, max(pnr.high, sources.min_pnr))
+            self.scatter.set_thresholds(sources.min_corr, sources.min_pnr)
             self.circle.set_diameter(sources.neuron_diameter_px)
             self.circle.place(summary.mean.shape)
             self._find_seeds()
@@ -218,7 +222,20 @@ class InspectTab(StepTab):
         ):
             panel.slider.set_data(image)
             panel.slider.set_range(low, max(panel.image.levels[1], low))
+        from caiman_gui.core.suggest import pixel_density
+
+        inside = self._inside(summary)
+        self.scatter.set_density(
+            pixel_density(summary.correlation[inside], summary.pnr[inside], n_bins=DENSITY_BINS)
+        )
         self._on_third_chosen()
+
+    def _inside(self, summary: SummaryImages) -> NDArray[np.bool_]:
+        """Pixels (H, W) that motion correction never had to fill in."""
+        motion = self.ctx.document.state.motion
+        if motion is None or motion.valid.shape != summary.mean.shape or not motion.valid.any():
+            return np.ones(summary.mean.shape, np.bool_)
+        return np.asarray(motion.valid > 0)
 
     def _find_seeds(self) -> None:
         """Find and draw the seeds: at once, except the very first time."""
@@ -226,13 +243,14 @@ class InspectTab(StepTab):
         if summary is None:
             return
         self._generation += 1
+        inside = self._inside(summary)
         if self._is_warm:
-            self._show_seeds(_seeds(summary, sources))
+            self._show_seeds(_seeds(summary, sources, inside))
             return
         # The first call loads compiled code, which may take a second.
         generation = self._generation
         task = self.ctx.tasks.submit(
-            "Find seeds", lambda _task: (generation, _seeds(summary, sources))
+            "Find seeds", lambda _task: (generation, _seeds(summary, sources, inside))
         )
         task.succeeded.connect(self._on_first_seeds)
         task.failed.connect(self.ctx.reporter.report)
@@ -252,6 +270,7 @@ class InspectTab(StepTab):
             return
         self._seeds = seeds
         usable = (summary.correlation >= sources.min_corr) & (summary.pnr >= sources.min_pnr)
+        usable &= self._inside(summary)
         for panel in (self.correlation, self.pnr, self.third):
             panel.show_seeds(seeds, usable)
             panel.tint.setVisible(bool(sources.min_corr or sources.min_pnr))
@@ -278,6 +297,10 @@ class InspectTab(StepTab):
         self.pnr.image.set_levels(self.pnr.image.levels[0], pnr.high)
         self._set_sources(min_corr=round(correlation.low, 2), min_pnr=round(pnr.low, 1))
 
+    @Slot(float, float)
+    def _on_scatter(self, min_corr: float, min_pnr: float) -> None:
+        self._set_sources(min_corr=min_corr, min_pnr=min_pnr)
+
     @Slot(float)
     def _on_diameter(self, diameter_px: float) -> None:
         self._set_sources(neuron_diameter_px=min(diameter_px, 500.0))
@@ -287,7 +310,8 @@ class InspectTab(StepTab):
         from caiman_gui.core.suggest import suggest_thresholds
 
         if self._summary is not None:
-            found = suggest_thresholds(self._summary.correlation, self._summary.pnr)
+            inside = self._inside(self._summary)
+            found = suggest_thresholds(self._summary.correlation[inside], self._summary.pnr[inside])
             self._set_sources("Suggest thresholds", **found._asdict())
 
     @Slot()
@@ -319,18 +343,16 @@ class InspectTab(StepTab):
     def _on_left(self) -> None:
         self.value_label.setText("")
 
-    def apply_theme(self, style: theme.Theme) -> None:
-        """Take the colours of a theme."""
-        self.circle.apply_theme(style)
 
-
-def _seeds(summary: SummaryImages, sources: SourceParams) -> NDArray[np.int32]:
+def _seeds(
+    summary: SummaryImages, sources: SourceParams, inside: NDArray[np.bool_]
+) -> NDArray[np.int32]:
     from caiman_gui.core.summary import find_seeds
 
     return find_seeds(
-        summary.correlation,
+        np.where(inside, summary.correlation, np.float32(0)),
         summary.pnr,
         min_corr=sources.min_corr,
         min_pnr=sources.min_pnr,
-        min_distance_px=sources.neuron_diameter_px / 2,
+        min_distance_px=MIN_DISTANCE * sources.neuron_diameter_px,
     )

@@ -65,7 +65,7 @@ class ReviewTab(StepTab):
         self._by_id: dict[int, Component] = {}
         self.field = FieldView("correlation")
         self.crop = CellCrop()
-        self.trace = TraceView("Trace")
+        self.trace = TraceView("Trace", "a.u.")
         self.table = ComponentTable()
         self.decision = DecisionPanel()
         self.thresholds = ThresholdPanel()
@@ -107,6 +107,10 @@ class ReviewTab(StepTab):
         for choice, names in ((self.order, ORDERS), (self.filter, FILTERS)):
             for name, title in names.items():
                 choice.addItem(title, name)
+            choice.setSizeAdjustPolicy(
+                QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+            )
+            choice.setMinimumContentsLength(6)
         self.order.setToolTip("Order of the table; a click on a heading sorts, too")
         self.filter.setToolTip("Which components are in the table")
         self.order.setCurrentIndex(1)

@@ -43,9 +43,9 @@ class TracesTab(StepTab):
         self._settle.setSingleShot(True)
         self._settle.setInterval(SETTLE_MS)
         self._settle.timeout.connect(self._start_preview)
-        self.raw = TraceView("Raw trace and baseline")
+        self.raw = TraceView("Raw trace and baseline", "a.u.")
         self.relative = TraceView("dF/F")
-        self.denoised = TraceView("Denoised trace and activity")
+        self.denoised = TraceView("Denoised trace and activity", "a.u.")
         self.raster = RasterView()
         self._views = self._build_views()
         self._build_controls()
@@ -346,6 +346,7 @@ class TracesTab(StepTab):
         else:
             title = "Detrended: dF/F is not defined, the baseline reaches zero"
         self.relative.set_title(title)
+        self.relative.set_unit("dF/F" if item.dff_kind == "dff" else "a.u.")
         self.relative.set_lines(
             (Line("dF/F" if item.dff_kind == "dff" else "F - F0", item.dff, "dff"),)
         )

@@ -17,6 +17,8 @@ from caiman_gui.gui.widgets.image_view import ImageView, contrast_limits
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from numpy.typing import NDArray
+
     from caiman_gui.core.results import Component, ComponentSet, Decision, SummaryImages
 
 #: Width of the crop in neuron diameters.
@@ -37,6 +39,7 @@ class CellCrop(QWidget):
         self.layer = FootprintLayer(self.image.view, self)
         self.footprint = pg.ImageItem(axisOrder="row-major")
         self.footprint.setZValue(10)
+        self.footprint.setLookupTable(_tint())
         self.image.view.addItem(self.footprint, ignoreBounds=True)
         self.show_footprint = QCheckBox("Footprint")
         self.show_footprint.setChecked(True)
@@ -53,7 +56,6 @@ class CellCrop(QWidget):
         layout.setSpacing(4)
         layout.addLayout(bar)
         layout.addWidget(self.image, 1)
-        self.apply_theme(theme.current())
 
     def set_summary(self, summary: SummaryImages | None, background: str) -> None:
         """Show one of the summary images behind the cell."""
@@ -81,15 +83,6 @@ class CellCrop(QWidget):
         self.title.setText(f"Component {component.id}" if component is not None else "")
         self._show()
 
-    def apply_theme(self, style: theme.Theme) -> None:
-        """Take the colours of a theme."""
-        self.layer.apply_theme(style)
-        shade = QColor(style.accepted)
-        table = np.empty((256, 4), np.uint8)
-        table[:, :3] = shade.red(), shade.green(), shade.blue()
-        table[:, 3] = np.linspace(0, 150, 256)
-        self.footprint.setLookupTable(table)
-
     def _show(self) -> None:
         item = self._component
         if item is None or not item.pixels.size:
@@ -113,3 +106,12 @@ class CellCrop(QWidget):
         rows = slice(max(int(row) - half, 0), int(row) + half + 1)
         cols = slice(max(int(col) - half, 0), int(col) + half + 1)
         self.image.set_levels(*contrast_limits(self.image.image[rows, cols]))
+
+
+def _tint() -> NDArray[np.uint8]:
+    """Return a table (256, 4) from see-through to half covered."""
+    shade = QColor(theme.DARK.accepted)
+    table = np.empty((256, 4), np.uint8)
+    table[:, :3] = shade.red(), shade.green(), shade.blue()
+    table[:, 3] = np.linspace(0, 150, 256)
+    return table

@@ -40,7 +40,7 @@ class DiameterCircle(QObject):
         self.roi.sigRegionChanged.connect(self._on_moved)
         self.roi.sigRegionChangeFinished.connect(self._on_finished)
         self._diameter = 10.0
-        self.apply_theme(theme.current())
+        self._paint()
 
     @property
     def diameter_px(self) -> float:
@@ -64,8 +64,8 @@ class DiameterCircle(QObject):
         self.roi.setVisible(is_shown)
         self.label.setVisible(is_shown)
 
-    def apply_theme(self, style: theme.Theme) -> None:
-        """Take the colours of a theme."""
+    def _paint(self) -> None:
+        style = theme.DARK  # images are dark in the light theme, too
         self.roi.setPen(pg.mkPen(style.current, width=2))
         self.roi.hoverPen = pg.mkPen(style.accent_hover, width=2)
         for handle in self.roi.getHandles():

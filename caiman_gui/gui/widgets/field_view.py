@@ -51,6 +51,8 @@ class FieldView(QWidget):
         self.layer = FootprintLayer(self.image.view, self)
         self._centres = pg.ScatterPlotItem(size=7, pxMode=True)
         self._centres.setZValue(30)
+        self._centres.setBrush(pg.mkBrush(QColor(theme.DARK.accepted)))
+        self._centres.setPen(pg.mkPen(QColor(theme.DARK.halo)))
         self.image.view.addItem(self._centres, ignoreBounds=True)
         self._value = theme.label("", "overlay")
         self._value.setParent(self.image)
@@ -66,7 +68,6 @@ class FieldView(QWidget):
         self.image.hovered.connect(self._on_hovered)
         self.image.left.connect(self._on_left)
         self.image.clicked.connect(self._on_clicked)
-        self.apply_theme(theme.current())
 
     def _build_bar(self) -> QHBoxLayout:
         bar = QHBoxLayout()
@@ -139,12 +140,6 @@ class FieldView(QWidget):
     def n_centres(self) -> int:
         """Number of points marked."""
         return len(self._centres.points())
-
-    def apply_theme(self, style: theme.Theme) -> None:
-        """Take the colours of a theme."""
-        self.layer.apply_theme(style)
-        self._centres.setBrush(pg.mkBrush(QColor(style.accepted)))
-        self._centres.setPen(pg.mkPen(QColor(style.halo)))
 
     def _show_background(self) -> None:
         if self._summary is None:

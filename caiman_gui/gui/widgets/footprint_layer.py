@@ -87,10 +87,7 @@ class FootprintLayer(QObject):
         self._selected_path = _path_item(view_box, 21)
         self._halo = _path_item(view_box, 22)
         self._current_path = _path_item(view_box, 23)
-        self.apply_theme(theme.current())
-
-    def apply_theme(self, style: theme.Theme) -> None:
-        """Take the colours of a theme."""
+        style = theme.DARK  # images are dark in the light theme, too
         for state, item in self._paths.items():
             item.setPen(_pen(getattr(style, state), 1.5, _DASHES[state]))
         self._selected_path.setPen(_pen(style.current, 1.5, [3, 2]))
