@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtGui import QUndoStack
 
 from caiman_gui.app.commands import (
@@ -198,6 +198,7 @@ class Document(QObject):
             self._path = path
             self.pathChanged.emit(path)
 
+    @Slot(bool)
     def _on_clean_changed(self, is_clean: bool) -> None:
         self.dirtyChanged.emit(not is_clean)
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import ValidationError
-from PySide6.QtCore import QObject, QtMsgType, Signal, qInstallMessageHandler, qVersion
+from PySide6.QtCore import QObject, QtMsgType, Signal, Slot, qInstallMessageHandler, qVersion
 
 import caiman_gui
 from caiman_gui.core.task import Cancelled
@@ -78,6 +78,7 @@ class Reporter(QObject):
         self._telling = threading.local()
         self._previous: tuple[Any, Any, Any] | None = None
 
+    @Slot(object)
     def report(self, exc: BaseException) -> None:
         """Log an exception and tell the user; being cancelled by the user is no news."""
         if isinstance(exc, Cancelled):

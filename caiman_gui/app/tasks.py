@@ -246,7 +246,8 @@ class _Lane:
 class TaskRunner(QObject):
     """Runs tasks one after the other; those waiting can be seen and cancelled.
 
-    There are two lanes, so that saving need not wait for a run: ``compute`` and ``files``.
+    There are three lanes, so that neither saving nor a quick look need wait for a long run:
+    ``compute``, ``files`` and ``preview``.
     """
 
     taskQueued = Signal(object)
@@ -257,7 +258,7 @@ class TaskRunner(QObject):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._lanes = {"compute": _Lane(self), "files": _Lane(self)}
+        self._lanes = {name: _Lane(self) for name in ("compute", "files", "preview")}
         self._ended: set[Any] = set()
         self._is_shut = False
         queued = Qt.ConnectionType.QueuedConnection
@@ -279,7 +280,7 @@ class TaskRunner(QObject):
         title: str,
         work: Callable[[Task], object],
         *,
-        lane: Literal["compute", "files"] = "compute",
+        lane: Literal["compute", "files", "preview"] = "compute",
         is_quiet: bool = False,
     ) -> Task:
         """Queue some work. It starts after control returns to Qt, so connect to the task now.
@@ -290,7 +291,7 @@ class TaskRunner(QObject):
             What is being done, for the status bar.
         work : callable
             Gets the task as its context; runs in another thread; its result is emitted.
-        lane : {"compute", "files"}
+        lane : {"compute", "files", "preview"}
             Tasks of one lane run one after the other.
         is_quiet : bool
             Not shown to the user, such as an autosave.

@@ -144,11 +144,13 @@ def test_cancelled_before_the_event_loop_comes_round(runner, qtbot) -> None:
     assert ran == []
 
 
-def test_saving_does_not_wait_for_a_run(runner, qtbot) -> None:
+@pytest.mark.parametrize("lane", ["files", "preview"])
+def test_saving_and_looking_do_not_wait_for_a_run(runner, qtbot, lane) -> None:
     run = runner.submit("Run", _wait_for_stop)
-    seen = Listener(runner.submit("Save", lambda task: "saved", lane="files"))
+    qtbot.waitUntil(lambda: run.is_running)
+    seen = Listener(runner.submit("Quick", lambda task: "done", lane=lane))
     qtbot.waitUntil(lambda: "finished" in seen.names)
-    assert seen.events[0] == ("succeeded", "saved")
+    assert seen.events[0] == ("succeeded", "done")
     assert run.is_running
     assert runner.current is run
     run.cancel()
@@ -210,6 +212,32 @@ def test_shutdown_while_running_leaves_nothing(qtbot) -> None:
     assert waiting.names == ["cancelled", "finished"]
     with pytest.raises(RuntimeError, match="after shutdown"):
         runner.submit("Too late", lambda task: None)
+
+
+def test_quitting_with_a_task_running_is_no_crash() -> None:
+    import subprocess
+    import sys
+
+    code = """
+import sys, threading
+from PySide6.QtCore import QCoreApplication, QTimer
+app = QCoreApplication([])
+from caiman_gui.app.context import build_context
+ctx = build_context()
+def work(task):
+    while True:
+        task.progress(1, 2)
+        task.check()
+        threading.Event().wait(0.002)
+task = ctx.tasks.submit("Endless", work)
+task.progressed.connect(lambda p: app.quit())
+app.exec()
+print("closed", ctx.close(5000))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "closed True", "")
 
 
 def test_shutdown_tells_when_work_does_not_stop(qtbot) -> None:
