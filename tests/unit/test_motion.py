@@ -275,7 +275,7 @@ def test_progress_only_grows(recording):
 
 
 def test_batches_do_not_grow_with_the_field():
-    assert batch_length(64, 64) == batch_length(512, 512) == 16
+    assert batch_length(64, 64) == batch_length(256, 256) == 16
     assert batch_length(4000, 4000) == 1
 
 

@@ -12,6 +12,8 @@ import cv2
 import numpy as np
 from scipy import fft
 
+from caiman_gui.core.task import NULL_CONTEXT, TaskContext
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -60,12 +62,14 @@ class NoiseSpectrum:
     ----------
     residual : (n, H, W) float32
         Aligned frames minus the template.
+    ctx : TaskContext
     """
 
-    def __init__(self, residual: NDArray[np.float32]) -> None:
+    def __init__(self, residual: NDArray[np.float32], *, ctx: TaskContext = NULL_CONTEXT) -> None:
         height, width = residual.shape[1:]
         power = np.zeros((height, width // 2 + 1))
         for frame in residual:
+            ctx.check()
             spectrum = fft.rfft2(frame - frame.mean())
             power += spectrum.real**2 + spectrum.imag**2
         bins_per_cycle = max(8, min(height, width) // 2)

@@ -34,8 +34,8 @@ BIN_FRAMES = 8
 START_ROUNDS = 2
 #: Frames from which the spectrum of the noise is taken.
 NOISE_FRAMES = 64
-#: Samples registered at a time: some 50 ms of work, between two looks at the cancel button.
-BATCH_SAMPLES = 2**22
+#: Samples registered at a time: some 30 ms of work, between two looks at the cancel button.
+BATCH_SAMPLES = 2**20
 
 
 class Registrar(Protocol):
@@ -77,14 +77,14 @@ def build_reference(
     message = "Making the template"
     sample = _read_sample(movie, ctx)
     few = sample[:: -(-len(sample) // EARLY_FRAMES)]
-    template, noise = _median(_bin_means(few), ctx), None
+    template, noise = _median(_bin_means(few, ctx), ctx), None
     for number, make in enumerate(rounds):
         is_last = number + 1 == len(rounds)
         stage = SubContext(ctx, number / len(rounds), (number + 1) / len(rounds))
         registrar = _centre(make(template, params, noise), few, n_threads, ctx)
         aligned = _align(sample if is_last else few, registrar, n_threads, stage, message)
         template = _median(aligned.bins, ctx)
-        noise = NoiseSpectrum(aligned.some - template)
+        noise = NoiseSpectrum(aligned.some - template, ctx=ctx)
     last = rounds[-1](template, params, noise)
     return Reference(template, _centre(last, few, n_threads, ctx))
 
@@ -110,11 +110,12 @@ def _centre(
 ) -> _Centred:
     """Measure some frames of the sample to know the middle of their shifts."""
     frames = sample[:: -(-len(sample) // CENTRE_FRAMES)]
+    length = batch_length(*frames.shape[1:])
 
     def measure(start: int) -> NDArray[np.float32]:
-        return registrar.shifts(frames[start : start + BIN_FRAMES].astype(np.float32))
+        return registrar.shifts(frames[start : start + length].astype(np.float32))
 
-    starts = range(0, len(frames), BIN_FRAMES)
+    starts = range(0, len(frames), length)
     shifts = np.concatenate(list(thread_map(measure, starts, n_threads=n_threads, ctx=ctx)))
     return _Centred(registrar, shifts.mean(axis=0))
 
@@ -165,11 +166,14 @@ def _bin_length(count: int) -> int:
     return max(1, min(BIN_FRAMES, count // 5))
 
 
-def _bin_means(frames: NDArray[Any]) -> NDArray[np.float32]:
+def _bin_means(frames: NDArray[Any], ctx: TaskContext) -> NDArray[np.float32]:
     """Mean of each bin of consecutive frames; a shorter last bin is left out."""
     length = _bin_length(len(frames))
-    bins = range(0, len(frames) - length + 1, length)
-    return np.stack([frames[i : i + length].mean(axis=0, dtype=np.float32) for i in bins])
+    means = []
+    for start in range(0, len(frames) - length + 1, length):
+        ctx.check()
+        means.append(frames[start : start + length].mean(axis=0, dtype=np.float32))
+    return np.stack(means)
 
 
 def _median(bins: NDArray[np.float32], ctx: TaskContext) -> NDArray[np.float32]:
@@ -186,21 +190,27 @@ def _align(
     sample: NDArray[Any], registrar: Registrar, n_threads: int, ctx: TaskContext, message: str
 ) -> _Alignment:
     """Register and move the whole sample, keeping only means of bins and a few frames."""
-    count = len(sample)
-    length = _bin_length(count)
+    length = _bin_length(len(sample))
+    count = len(sample) // length * length
     every = max(1, count // NOISE_FRAMES)
+    step = min(length, batch_length(*sample.shape[1:]))
+    pieces = [
+        (start, min(start + step, bin_start + length))
+        for bin_start in range(0, count, length)
+        for start in range(bin_start, bin_start + length, step)
+    ]
 
-    def align_bin(start: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        frames = sample[start : start + length].astype(np.float32)
+    def align(piece: tuple[int, int]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        start, stop = piece
+        frames = sample[start:stop].astype(np.float32)
         moved = apply_shifts(frames, registrar.shifts(frames), registrar.centers)
-        return moved.mean(axis=0), moved[(-start) % every :: every]
+        return moved.sum(axis=0), moved[(-start) % every :: every]
 
-    means, some = [], []
-    starts = range(0, count - length + 1, length)
-    for done, (mean, kept) in enumerate(
-        thread_map(align_bin, starts, n_threads=n_threads, ctx=ctx), start=1
-    ):
-        ctx.progress(done, len(starts), message)
-        means.append(mean)
+    bins = np.zeros((count // length, *sample.shape[1:]), np.float32)
+    some = []
+    results = thread_map(align, pieces, n_threads=n_threads, ctx=ctx)
+    for (start, stop), (total, kept) in zip(pieces, results, strict=True):
+        ctx.progress(stop, count, message)
+        bins[start // length] += total / length
         some.append(kept)
-    return _Alignment(np.stack(means), np.concatenate(some))
+    return _Alignment(bins, np.concatenate(some))
