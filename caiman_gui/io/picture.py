@@ -181,8 +181,8 @@ def _draw_images(canvas: Canvas, summary: SummaryImages) -> int:
         bar = TOP + height + 12
         canvas.image(_tinted(ramp, palette), x, bar, width, 6)
         low, high = _limits(image)
-        canvas.text(f"{low:.3g}", x, bar + 23, size=9, ink=DIM)
-        canvas.text(f"{high:.3g}", x + width, bar + 23, size=9, ink=DIM, align="right")
+        canvas.text(_short(low), x, bar + 23, size=9, ink=DIM)
+        canvas.text(_short(high), x + width, bar + 23, size=9, ink=DIM, align="right")
     return TOP + height + 35
 
 
@@ -280,3 +280,7 @@ def _tinted(image: NDArray[np.float32], palette: int | None) -> NDArray[np.uint8
     grey = np.round(image * 255).astype(np.uint8)
     code = cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR) if palette is None else None
     return np.asarray(cv2.applyColorMap(grey, palette) if code is None else code, np.uint8)
+
+
+def _short(value: float) -> str:
+    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"

@@ -14,9 +14,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from caiman_gui import __version__
 from caiman_gui.errors import InputError, ParameterError
-from caiman_gui.files import atomic_path, storage_error, write_text_atomic
+from caiman_gui.files import atomic_path, require_space, storage_error, write_text_atomic
 from caiman_gui.params.run import GROUPS, RunParams, validated
 from caiman_gui.project.manifest import FORMAT, SCHEMA, Manifest, read_manifest
 from caiman_gui.project.model import HistoryEntry, ProjectState, RecordingRef, StepRecord
@@ -99,7 +101,9 @@ def save_project(path: Path, state: ProjectState, data_files: Mapping[str, Path]
         for source in data_files.values():
             _bring(source.absolute(), folder / source.name, made)
         values = _manifest(path, state, names)
-        text = json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False)
+        text = json.dumps(
+            values, indent=2, ensure_ascii=False, allow_nan=False, default=_plain_number
+        )
         write_text_atomic(path, text + "\n")
     except BaseException as exc:
         for file in made:
@@ -179,14 +183,27 @@ def _write_parts(folder: Path, state: ProjectState, made: list[Path]) -> dict[st
 
 def _bring(source: Path, target: Path, made: list[Path]) -> None:
     """Put a heavy file into the data folder: as a link if the disk allows, else as a copy."""
-    if source == target or target.is_file():
+    if source == target or _is_same_file(source, target):
         return
-    try:
-        os.link(source, target)
-    except OSError:
-        with atomic_path(target, needed_bytes=source.stat().st_size) as temporary:
+    was_there = target.exists()
+    with atomic_path(target) as temporary:
+        try:
+            os.link(source, temporary)
+        except OSError:
+            require_space(target, source.stat().st_size)
             shutil.copyfile(source, temporary)
-    made.append(target)
+    if not was_there:
+        made.append(target)
+
+
+def _is_same_file(source: Path, target: Path) -> bool:
+    """Whether ``target`` already is what would be brought: names carry the key of the inputs."""
+    if not target.is_file():
+        return False
+    ours, theirs = source.stat(), target.stat()
+    return os.path.samestat(ours, theirs) or (
+        ours.st_size == theirs.st_size and ours.st_mtime_ns <= theirs.st_mtime_ns
+    )
 
 
 def _manifest(path: Path, state: ProjectState, names: Mapping[str, str]) -> dict[str, Any]:
@@ -206,6 +223,13 @@ def _manifest(path: Path, state: ProjectState, names: Mapping[str, str]) -> dict
         "labels": {str(number): label for number, label in sorted(state.labels.items())},
         "history": [asdict(entry) for entry in state.history],
     }
+
+
+def _plain_number(value: object) -> object:
+    """Turn a number of numpy into one that JSON knows."""
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"{value!r} cannot be stored")
 
 
 def _file_entry(project: Path, file: Path) -> dict[str, str]:

@@ -95,7 +95,7 @@ def make_state(folder: Path, seed: int = 0, n_components: int = 5) -> ProjectSta
         summary=SummaryImages(image, image, image, image, image, image),
         components=components,
         labels={ids[0]: "accept", ids[1]: "unsure"} if len(ids) > 1 else {},
-        history=(HistoryEntry("merge", (1, 2), (3,), "2026-01-01T00:00:00"),),
+        history=(HistoryEntry("merge", (np.int64(1), 2), (3,), "2026-01-01T00:00:00"),),
     )  # fmt: skip
 
 
@@ -198,6 +198,17 @@ def test_heavy_files_are_copied_where_links_do_not_work(
     monkeypatch.setattr(store.os, "link", no_links)
     save_project(tmp_path / "p.cgproj", make_state(tmp_path), {"motion": source})
     assert (tmp_path / "p.cgdata" / "motion-k1.cgm").read_bytes() == b"heavy"
+
+
+def test_a_heavy_file_made_again_replaces_the_damaged_one(tmp_path: Path) -> None:
+    path = tmp_path / "p.cgproj"
+    source = tmp_path / "motion-k1.cgm"
+    source.write_bytes(b"heavy")
+    folder = store.data_dir(path)
+    folder.mkdir()
+    (folder / source.name).write_bytes(b"he")
+    save_project(path, make_state(tmp_path), {"motion": source})
+    assert (folder / source.name).read_bytes() == b"heavy"
 
 
 def test_a_project_moved_with_its_movie_finds_it(tmp_path: Path) -> None:
