@@ -13,6 +13,7 @@ import numpy as np
 from caiman_gui.core.checks import require_usable
 from caiman_gui.core.task import NULL_CONTEXT, SubContext, TaskContext
 from caiman_gui.errors import CaimanGuiError, ParameterError, ResourceError
+from caiman_gui.pipeline.forecast import forecast
 from caiman_gui.pipeline.measure import Meter, default_memory_bytes, size_text
 from caiman_gui.pipeline.steps import (
     STEP_NAMES,
@@ -117,6 +118,7 @@ def run_step(
     ctx.check()
     ctx.progress(0, 1, step.title)
     budget = memory_bytes if memory_bytes is not None else default_memory_bytes()
+    _warn_of_memory(name, state, budget)
     threads = max(1, min(n_threads, budget // _BYTES_PER_THREAD))
     _keep_opencv_single_threaded()
     file = f"motion-{key}.cgm" if name == "motion" else ""
@@ -309,6 +311,15 @@ def _is_present(name: str, key: str, state: ProjectState, workspace: Workspace) 
     if record is None or record.key != key:
         return False
     return not record.file or workspace.path(record.file).is_file()
+
+
+def _warn_of_memory(name: str, state: ProjectState, budget: int) -> None:
+    needed = forecast(state, name).memory_bytes
+    if needed > budget:
+        logger.warning(
+            "%s may need %s of memory, the budget is %s",
+            STEPS[name].title, size_text(needed), size_text(budget),
+        )  # fmt: skip
 
 
 def _same_footprints(old: ComponentSet | None, new: ComponentSet) -> bool:

@@ -236,6 +236,15 @@ def test_a_forecast_needs_a_recording_and_knows_the_last_run(fakes, state, works
     assert forecast(done, "motion").seconds == done.steps["motion"].seconds
 
 
+def test_a_step_beyond_the_budget_is_announced(fakes, state, workspace, caplog):
+    with caplog.at_level("WARNING", "caiman_gui"):
+        run_step("motion", state, workspace=workspace, n_threads=1, memory_bytes=2**27)
+        assert "Motion correction may need" in caplog.text
+        caplog.clear()
+        run_step("motion", state, workspace=workspace, n_threads=1, memory_bytes=2**31)
+        assert caplog.text == ""
+
+
 def test_the_meter_sees_memory_and_ends_its_thread():
     n_threads = threading.active_count()
     with Meter() as meter:
