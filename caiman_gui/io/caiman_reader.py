@@ -259,4 +259,5 @@ def _read_background(
 
 
 def _float(array: NDArray[Any]) -> NDArray[np.float32]:
-    return np.ascontiguousarray(array, dtype=np.float32)
+    with np.errstate(over="ignore", invalid="ignore"):  # damaged numbers become infinite
+        return np.ascontiguousarray(array, dtype=np.float32)

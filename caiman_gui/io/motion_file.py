@@ -73,4 +73,5 @@ def read_motion(path: Path) -> MotionResult:
             if value is None or value.shape != shape:
                 value = np.full(shape, filler, np.float32)
             values[field.name] = value
-        return MotionResult(**{name: np.asarray(v, np.float32) for name, v in values.items()})
+        with np.errstate(over="ignore", invalid="ignore"):  # damaged numbers become infinite
+            return MotionResult(**{k: np.asarray(v, np.float32) for k, v in values.items()})
