@@ -15,6 +15,8 @@ from scipy import fft
 from caiman_gui.core.task import NULL_CONTEXT, TaskContext
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
 #: Gaussian blur in px applied with the filter: it widens the peak so that a parabola fits it.
@@ -60,17 +62,25 @@ class NoiseSpectrum:
 
     Parameters
     ----------
-    residual : (n, H, W) float32
-        Aligned frames minus the template.
+    frames : sequence of (H, W) float32
+        Aligned frames.
+    template : (H, W) float32
     ctx : TaskContext
     """
 
-    def __init__(self, residual: NDArray[np.float32], *, ctx: TaskContext = NULL_CONTEXT) -> None:
-        height, width = residual.shape[1:]
+    def __init__(
+        self,
+        frames: Sequence[NDArray[np.float32]],
+        template: NDArray[np.float32],
+        *,
+        ctx: TaskContext = NULL_CONTEXT,
+    ) -> None:
+        height, width = template.shape
         power = np.zeros((height, width // 2 + 1))
-        for frame in residual:
+        for frame in frames:
             ctx.check()
-            spectrum = fft.rfft2(frame - frame.mean())
+            residual = frame - template
+            spectrum = fft.rfft2(residual - residual.mean())
             power += spectrum.real**2 + spectrum.imag**2
         bins_per_cycle = max(8, min(height, width) // 2)
         label = np.minimum(_radius(height, width) * bins_per_cycle, 0.7 * bins_per_cycle)
@@ -80,7 +90,7 @@ class NoiseSpectrum:
         total = np.bincount(number, power.ravel())
         used = np.flatnonzero(count)
         self._frequency = (used + 0.5) / bins_per_cycle
-        self._power = total[used] / count[used] / (residual.size)
+        self._power = total[used] / count[used] / (len(frames) * template.size)
         self._power = np.maximum(self._power, NOISE_FLOOR * self._power.max())
 
     @property

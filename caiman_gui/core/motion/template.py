@@ -84,7 +84,7 @@ def build_reference(
         registrar = _centre(make(template, params, noise), few, n_threads, ctx)
         aligned = _align(sample if is_last else few, registrar, n_threads, stage, message)
         template = _median(aligned.bins, ctx)
-        noise = NoiseSpectrum(aligned.some - template, ctx=ctx)
+        noise = NoiseSpectrum(aligned.some, template, ctx=ctx)
     last = rounds[-1](template, params, noise)
     return Reference(template, _centre(last, few, n_threads, ctx))
 
@@ -122,10 +122,10 @@ def _centre(
 
 @dataclass(frozen=True, eq=False)
 class _Alignment:
-    """Means of bins (b, H, W) and some single frames (m, H, W) of the sample."""
+    """Means of bins (b, H, W) and some single frames (H, W) of the sample."""
 
     bins: NDArray[np.float32]
-    some: NDArray[np.float32]
+    some: list[NDArray[np.float32]]
 
 
 def _rigid(
@@ -152,12 +152,14 @@ def _read_sample(movie: Movie, ctx: TaskContext) -> NDArray[Any]:
     count = min(n_frames, SAMPLE_FRAMES, max(SAMPLE_LEAST, fitting))
     chosen = np.arange(count) * n_frames // count
     sample = np.empty((count, height, width), movie.dtype)
+    is_constant = True
     for place, index in enumerate(chosen):
         ctx.check()
         frame = movie.frames(int(index), int(index) + 1)
         require_finite(frame, int(index))
         sample[place] = frame[0]
-    if not (sample[1:] != sample[:1]).any():
+        is_constant = is_constant and bool((frame[0] == sample[0]).all())
+    if is_constant:
         require_contrast(np.zeros(1))
     return sample
 
@@ -207,10 +209,10 @@ def _align(
         return moved.sum(axis=0), moved[(-start) % every :: every]
 
     bins = np.zeros((count // length, *sample.shape[1:]), np.float32)
-    some = []
+    some: list[NDArray[np.float32]] = []
     results = thread_map(align, pieces, n_threads=n_threads, ctx=ctx)
     for (start, stop), (total, kept) in zip(pieces, results, strict=True):
         ctx.progress(stop, count, message)
         bins[start // length] += total / length
-        some.append(kept)
-    return _Alignment(bins, np.concatenate(some))
+        some.extend(kept)
+    return _Alignment(bins, some)
