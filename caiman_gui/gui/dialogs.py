@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
     QPlainTextEdit,
     QPushButton,
     QScrollArea,
+    QTextBrowser,
     QVBoxLayout,
     QWidget,
 )
@@ -90,6 +91,10 @@ class Dialogs:
     def about(self) -> None:
         """Show what this program is; does not wait."""
         AboutDialog(self._parent).open()
+
+    def tutorial(self) -> None:
+        """Show the tutorial; does not wait."""
+        TutorialDialog(self._parent).show()
 
     def shortcuts(self, groups: Sequence[tuple[str, Sequence[tuple[str, str]]]]) -> None:
         """Show the keys, by group; does not wait."""
@@ -201,6 +206,20 @@ class AboutDialog(_Sheet):
         self.add_close()
 
 
+class TutorialDialog(_Sheet):
+    """The tutorial, to read beside the work."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__("Tutorial", parent)
+        self.setModal(False)
+        self.text = QTextBrowser()
+        self.text.setOpenExternalLinks(True)
+        self.text.setMarkdown(resources.tutorial())
+        self.text.setMinimumSize(640, 560)
+        self.body.addWidget(self.text, 1)
+        self.add_close()
+
+
 class ShortcutSheet(_Sheet):
     """All keys in two columns."""
 
@@ -228,7 +247,7 @@ class ShortcutSheet(_Sheet):
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
         scroll.setWidget(inner)
-        scroll.setMinimumSize(680, 440)
+        scroll.setMinimumSize(720, 520)
         self.body.addWidget(scroll, 1)
         self.add_close()
 
@@ -244,5 +263,5 @@ def _key_table(title: str, rows: Sequence[tuple[str, str]]) -> QWidget:
         grid.addWidget(theme.label(keys, "key"), index, 0, Qt.AlignmentFlag.AlignLeft)
         grid.addWidget(theme.label(text), index, 1)
     grid.setColumnStretch(1, 1)
-    grid.setColumnMinimumWidth(0, 104)
+    grid.setColumnMinimumWidth(0, 128)
     return box

@@ -181,7 +181,9 @@ class FileCommands(QObject):
         self.is_closing = False
 
     def fill_export(self, menu: QMenu) -> None:
-        """List the formats."""
+        """List the formats, once."""
+        if not menu.isEmpty():
+            return
         from caiman_gui.pipeline.outputs import EXPORT_FORMATS
 
         for name, found in EXPORT_FORMATS.items():

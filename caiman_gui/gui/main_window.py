@@ -5,16 +5,14 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QByteArray, Qt, QTimer, QUrl, Slot
-from PySide6.QtGui import QDesktopServices, QKeySequence, QShortcut
+from PySide6.QtCore import Qt, QTimer, Slot
+from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QApplication,
     QDockWidget,
     QHBoxLayout,
     QMainWindow,
-    QMenu,
     QPushButton,
-    QSplitter,
     QStatusBar,
     QTabWidget,
     QToolButton,
@@ -23,10 +21,11 @@ from PySide6.QtWidgets import (
 
 from caiman_gui.app.topics import Topic
 from caiman_gui.gui import actions as action_table
-from caiman_gui.gui import resources, theme, words
+from caiman_gui.gui import layout_memory, resources, theme, words
 from caiman_gui.gui.dialogs import Dialogs
 from caiman_gui.gui.file_menu import FileCommands
-from caiman_gui.gui.step_icons import WORDS, ring
+from caiman_gui.gui.menus import build_menus
+from caiman_gui.gui.step_icons import show_rings
 from caiman_gui.gui.tabs.step_tab import SIDE_WIDTH_PX
 from caiman_gui.gui.widgets.drop import DropTarget
 from caiman_gui.gui.widgets.log_panel import LogPanel
@@ -37,7 +36,7 @@ from caiman_gui.pipeline.steps import STEP_NAMES, STEPS
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from PySide6.QtGui import QCloseEvent
+    from PySide6.QtGui import QCloseEvent, QKeyEvent
 
     from caiman_gui.app.context import AppContext
     from caiman_gui.app.reporter import UserMessage
@@ -53,9 +52,9 @@ TABS: tuple[tuple[str, str], ...] = (
     ("review", "caiman_gui.gui.tabs.review_tab:ReviewTab"),
     ("traces", "caiman_gui.gui.tabs.traces_tab:TracesTab"),
 )
-TUTORIAL_URL = "https://caiman-gui.readthedocs.io/en/latest/tutorial.html"
 _SPIN_MS = 90
 _STATUS_PX = 32
+_LOG_PX = 200
 
 
 class MainWindow(QMainWindow):
@@ -155,6 +154,7 @@ class MainWindow(QMainWindow):
         self.log_dock.setWidget(self.log_panel)
         self.log_dock.setFeatures(QDockWidget.DockWidgetFeature.DockWidgetClosable)
         self.addDockWidget(Qt.DockWidgetArea.BottomDockWidgetArea, self.log_dock)
+        self.resizeDocks([self.log_dock], [_LOG_PX], Qt.Orientation.Vertical)
         self.log_dock.hide()
 
     def _memory_budget(self) -> int:
@@ -181,40 +181,16 @@ class MainWindow(QMainWindow):
             "run_all": self._on_run_all,
             "cancel": self.ctx.tasks.cancel_all,
             "shortcuts": lambda: self.dialogs.shortcuts(action_table.shortcut_groups()),
-            "tutorial": lambda: QDesktopServices.openUrl(QUrl(TUTORIAL_URL)),
+            "tutorial": self.dialogs.tutorial,
             "open_log_folder": self.files.open_log_folder,
             "about": self.dialogs.about,
         }
 
     def _build_menus(self) -> None:
-        menus: dict[str, QMenu] = {
-            name: self.menuBar().addMenu(name) for name in action_table.MENUS
-        }
-        self.menus = menus
-        for spec in action_table.ACTIONS:
-            if spec.separator_before:
-                menus[spec.menu].addSeparator()
-            menus[spec.menu].addAction(self.actions_by_key[spec.key])
-        file_menu = menus["File"]
-        before_save = file_menu.actions()[3]
-        self.recent_menu = QMenu("Recent", self)
-        self.recent_menu.aboutToShow.connect(lambda: self.files.fill_recent(self.recent_menu))
-        file_menu.insertMenu(before_save, self.recent_menu)
-        self.export_menu = QMenu("Export", self)
-        theme.set_icon(self.export_menu.menuAction(), "export")
-        self.files.fill_export(self.export_menu)
-        quit_separator = file_menu.actions()[-2]
-        file_menu.insertMenu(quit_separator, self.export_menu)
-        stack = self.ctx.document.undo_stack
-        undo, redo = stack.createUndoAction(self, "Undo"), stack.createRedoAction(self, "Redo")
-        undo.setShortcut(QKeySequence("Ctrl+Z"))
-        redo.setShortcuts([QKeySequence("Ctrl+Shift+Z"), QKeySequence("Ctrl+Y")])
-        for action, icon in ((undo, "undo"), (redo, "redo")):
-            theme.set_icon(action, icon)
-            menus["Edit"].addAction(action)
-            self.addAction(action)
+        undo_stack = self.ctx.document.undo_stack
+        self.menus = build_menus(self, self.actions_by_key, self.files, undo_stack)
         self.recording_label = theme.label("", "muted")
-        self.recording_label.setContentsMargins(0, 6, 16, 0)
+        self.recording_label.setContentsMargins(0, 4, 16, 0)
 
     def _add_tab_keys(self) -> None:
         for index in range(self.tab_widget.count()):
@@ -254,14 +230,9 @@ class MainWindow(QMainWindow):
         self._show_rings()
 
     def _show_rings(self) -> None:
-        colors = theme.current()
-        is_running = False
-        for index, tab in enumerate(self.tabs.values()):
-            status = tab.status
-            is_running |= status == "running"
-            self.tab_widget.setTabIcon(index, ring(status, colors, self._phase))
-            self.tab_widget.setTabToolTip(index, f"{tab.title}: {WORDS[status]}")
-        if is_running and self.isVisible():
+        states = [(tab.title, tab.status) for tab in self.tabs.values()]
+        show_rings(self.tab_widget, states, self._phase)
+        if any(status == "running" for _, status in states) and self.isVisible():
             self._spin.start()
         else:
             self._spin.stop()
@@ -311,7 +282,7 @@ class MainWindow(QMainWindow):
             has_recording and not is_busy and bool(self.current_tab.steps)
         )
         self.run_all_button.setEnabled(has_recording and not is_busy)
-        self.export_menu.setEnabled(has_recording)
+        self.menus.export.setEnabled(has_recording)
 
     # -------------------------------------------------------------------- run
     def _on_run_step(self) -> None:
@@ -334,8 +305,17 @@ class MainWindow(QMainWindow):
         names, self._finished_steps = self._finished_steps, []
         if is_ok and names:
             title = f"{names[0]} finished" if len(names) == 1 else "All steps finished"
-            self.toasts.show(title, "" if len(names) == 1 else ", ".join(names))
+            detail = "" if len(names) == 1 else ", ".join(names)
+            self.toasts.show(title, detail, action=self._next_step())
         self._show_rings()
+
+    def _next_step(self) -> tuple[str, Callable[[], object]] | None:
+        """Return the way on from the tab shown, if what it runs is done."""
+        names = list(self.tabs)
+        index = self.tab_widget.currentIndex() + 1
+        if self.current_tab.status != "done" or index >= len(names):
+            return None
+        return f"Go to {self.tabs[names[index]].title}", lambda: self.show_tab(names[index])
 
     @Slot(object)
     def _on_task_finished(self, _task: object) -> None:
@@ -386,19 +366,16 @@ class MainWindow(QMainWindow):
         else:
             self.showNormal()
 
-    def _splitters(self) -> list[QSplitter]:
-        return [s for s in self.findChildren(QSplitter) if s.objectName()]
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Escape and self.isFullScreen():
+            self.actions_by_key["full_screen"].trigger()
+            return
+        super().keyPressEvent(event)
 
     def _restore(self) -> None:
         settings = self.ctx.settings
         self.actions_by_key[f"theme_{settings.theme}"].setChecked(True)
-        self.resize(1280, 800)
-        if settings.geometry:
-            self.restoreGeometry(QByteArray.fromBase64(settings.geometry.encode()))
-        for splitter in self._splitters():
-            sizes = settings.splitters.get(splitter.objectName())
-            if sizes is not None and len(sizes) == splitter.count():
-                splitter.setSizes(sizes)
+        layout_memory.restore(self, self.tabs, settings)
         self.actions_by_key["show_log"].setChecked(settings.show_log)
         self.log_dock.setVisible(settings.show_log)
         self.log_dock.visibilityChanged.connect(self._on_log_visible)
@@ -410,8 +387,7 @@ class MainWindow(QMainWindow):
 
     def _remember(self) -> None:
         settings = self.ctx.settings
-        settings.geometry = bytes(self.saveGeometry().toBase64().data()).decode()
-        settings.splitters = {s.objectName(): s.sizes() for s in self._splitters()}
+        layout_memory.remember(self, self.tabs, settings)
         settings.show_log = self.actions_by_key["show_log"].isChecked()
         settings.save()
 

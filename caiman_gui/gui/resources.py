@@ -26,6 +26,15 @@ def read(name: str) -> str:
     return (folder() / name).read_text(encoding="utf-8")
 
 
+def tutorial() -> str:
+    """Return the tutorial as Markdown: beside the icons when installed, else from docs."""
+    inside = folder() / "tutorial.md"
+    path = inside if inside.is_file() else folder().parent / "docs" / "tutorial.md"
+    if not path.is_file():
+        return "The tutorial is not part of this installation."
+    return path.read_text(encoding="utf-8")
+
+
 def icon_path(name: str) -> Path:
     """Return the file of a line icon."""
     return folder() / "icons" / f"{name}.svg"

@@ -7,8 +7,12 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QColor, QIcon, QPainter, QPen, QPixmap
 
+from caiman_gui.gui import theme
+
 if TYPE_CHECKING:
-    from caiman_gui.gui import theme
+    from collections.abc import Sequence
+
+    from PySide6.QtWidgets import QTabWidget
 
 WORDS = {
     "empty": "not yet",
@@ -25,6 +29,14 @@ def ring(status: str, colors: theme.Theme, phase: int = 0) -> QIcon:
     for ratio in (1.0, 2.0):
         out.addPixmap(_draw(status, colors, phase, ratio))
     return out
+
+
+def show_rings(tabs: QTabWidget, states: Sequence[tuple[str, str]], phase: int) -> None:
+    """Show (title, status) of each tab as a ring in its title and in its tool tip."""
+    colors = theme.current()
+    for index, (title, status) in enumerate(states):
+        tabs.setTabIcon(index, ring(status, colors, phase))
+        tabs.setTabToolTip(index, f"{title}: {WORDS[status]}")
 
 
 def _draw(status: str, colors: theme.Theme, phase: int, ratio: float) -> QPixmap:

@@ -54,6 +54,9 @@ class FakeDialogs:
     def about(self) -> None:
         self.asked.append("about")
 
+    def tutorial(self) -> None:
+        self.asked.append("tutorial")
+
     def shortcuts(self, groups: Any) -> None:
         self.sheets.append(groups)
 

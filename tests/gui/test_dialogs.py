@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QLabel, QWidget
 
 from caiman_gui.app.reporter import UserMessage
 from caiman_gui.gui.actions import shortcut_groups
-from caiman_gui.gui.dialogs import AboutDialog, Dialogs, ErrorDialog, ShortcutSheet
+from caiman_gui.gui.dialogs import AboutDialog, Dialogs, ErrorDialog, ShortcutSheet, TutorialDialog
 
 if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
@@ -74,6 +74,12 @@ def test_about_names_the_methods(qtbot: QtBot) -> None:
     text = " ".join(_texts(about))
     assert "caiman_gui" in text
     assert "OASIS" in text
+
+
+def test_the_tutorial_can_be_read(qtbot: QtBot) -> None:
+    dialog = TutorialDialog()
+    qtbot.addWidget(dialog)
+    assert len(dialog.text.toPlainText()) > 500
 
 
 def test_dialogs_over_a_window_close_with_it(qtbot: QtBot) -> None:

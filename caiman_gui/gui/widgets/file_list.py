@@ -21,7 +21,7 @@ from caiman_gui.gui import theme
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_ROW_PX = 28
+_ROW_PX = 22
 _MOST_ROWS = 6
 
 
