@@ -121,7 +121,7 @@ def run_step(
     _warn_of_memory(name, state, budget)
     threads = max(1, min(n_threads, budget // _BYTES_PER_THREAD))
     _keep_opencv_single_threaded()
-    file = f"motion-{key}.cgm" if name == "motion" else ""
+    file = _new_movie_file(workspace, key) if name == "motion" else ""
     with _resource_errors(step.title, workspace), Meter() as meter:
         if name == "motion":
             workspace.prepare()
@@ -293,6 +293,15 @@ def _run_traces(
 
 
 _RUN = {"summary": _run_summary, "quality": _run_quality, "traces": _run_traces}
+
+
+def _new_movie_file(workspace: Workspace, key: str) -> str:
+    """Name that is not in use: an older state, or a viewer, may still read the older movie."""
+    file, count = f"motion-{key}.cgm", 1
+    while workspace.path(file).exists():
+        count += 1
+        file = f"motion-{key}-{count}.cgm"
+    return file
 
 
 def _require_upstream(name: str, state: ProjectState) -> None:

@@ -89,6 +89,10 @@ def test_force_runs_it_anyway(fakes, state, workspace):
     again = run_step("motion", done, workspace=workspace, force=True, **OPTIONS)
     assert fakes.calls == ["motion", "motion"]
     assert again is not done
+    first, second = (s.steps["motion"].file for s in (done, again))
+    assert first != second  # undo can go back to the first
+    assert workspace.path(first).is_file()
+    assert workspace.path(second).is_file()
 
 
 def test_a_lost_corrected_movie_is_made_again(fakes, state, workspace):
