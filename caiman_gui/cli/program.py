@@ -59,7 +59,10 @@ def main(argv: Sequence[str], open_window: OpenWindow | None = None) -> int:
         return 0
     debug = "debug" in arguments or "--log-level=debug" in arguments
     try:
-        return _dispatch(arguments, open_window)
+        code = _dispatch(arguments, open_window)
+        if sys.stdout is not None:
+            sys.stdout.flush()  # here, where a closed pipe is understood
+        return code
     except CaimanGuiError as exc:
         if debug:
             traceback.print_exc()
