@@ -177,7 +177,7 @@ class MainWindow(QMainWindow):
             "theme_system": lambda: self.set_theme("system"),
             "show_log": self._on_show_log,
             "full_screen": self._on_full_screen,
-            "run_step": self._on_run_step,
+            "run_step": lambda: self.current_tab.run(),
             "run_all": self._on_run_all,
             "cancel": self.ctx.tasks.cancel_all,
             "shortcuts": lambda: self.dialogs.shortcuts(action_table.shortcut_groups()),
@@ -285,9 +285,6 @@ class MainWindow(QMainWindow):
         self.menus.export.setEnabled(has_recording)
 
     # -------------------------------------------------------------------- run
-    def _on_run_step(self) -> None:
-        self.current_tab.run()
-
     @Slot()
     def _on_run_all(self) -> None:
         self.ctx.workflow.run(STEP_NAMES)

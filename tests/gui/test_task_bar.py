@@ -81,6 +81,15 @@ def test_cancel_stops_the_task(qtbot: QtBot, bar: TaskBar, tasks: TaskRunner) ->
     assert bar.text.text() == "Cancelled"
 
 
+def test_a_failure_is_not_called_finished(qtbot: QtBot, bar: TaskBar, tasks: TaskRunner) -> None:
+    def fail(_task: Task) -> None:
+        raise ValueError("broken")
+
+    with qtbot.waitSignal(tasks.taskFinished):
+        tasks.submit("Open day1.tif", fail)
+    qtbot.waitUntil(lambda: bar.text.text() == "Open day1.tif: failed")
+
+
 def test_waiting_tasks_can_be_taken_out(qtbot: QtBot, bar: TaskBar, tasks: TaskRunner) -> None:
     work = _Work()
     first = tasks.submit("First", work)

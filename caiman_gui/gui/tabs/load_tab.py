@@ -153,7 +153,7 @@ class LoadTab(StepTab):
         rate = f"{words.number(state.frame_rate_hz)} Hz"
         rows = [
             ("Frames", f"{recording.n_frames:,}", ""),
-            ("Field of view", f"{recording.height} × {recording.width} px", ""),
+            ("Field of view", f"{recording.height:,} × {recording.width:,} px", ""),
             ("Stored as", recording.dtype, ""),
             ("Duration", words.duration(seconds), ""),
             ("Frame rate", rate, state.frame_rate_source),
@@ -174,7 +174,7 @@ class LoadTab(StepTab):
         rate = recording.frame_rate_hz
         self.params.set_placeholder(
             "frame_rate_hz",
-            f"{rate:.4g} (file)" if rate else f"{ASSUMED_FRAME_RATE_HZ:g} (assumed)",
+            f"{rate:.4g} (file)" if rate else f"{ASSUMED_FRAME_RATE_HZ:g} assumed",
         )
         size = recording.pixel_size_um
         self.params.set_placeholder("pixel_size_um", f"{size:.4g} (file)" if size else "not known")

@@ -15,7 +15,7 @@ from caiman_gui.gui import theme
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_AXIS_WIDTH_PX = 56
+_AXIS_WIDTH_PX = 64
 _TITLE_PX = 18
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _MEMORY_INTERVAL_MS = 2_000
 _STEPS = 1_000
+_MOST_CHARACTERS = 72
 
 
 class TaskBar(QWidget):
@@ -33,6 +34,7 @@ class TaskBar(QWidget):
         super().__init__(parent)
         self._tasks = tasks
         self._task: Task | None = None
+        self._has_failed = False
         self.text = theme.label("Ready", "muted")
         self.text.setTextFormat(Qt.TextFormat.PlainText)
         self.bar = QProgressBar()
@@ -65,16 +67,13 @@ class TaskBar(QWidget):
         """The task shown."""
         return self._task
 
-    def set_message(self, text: str) -> None:
-        """Show a message while nothing runs."""
-        if self._task is None:
-            self.text.setText(text)
-
     @Slot(object)
     def _on_started(self, task: Task) -> None:
         self._task = task
+        self._has_failed = False
         task.progressed.connect(self._on_progress)
-        self.text.setText(task.title)
+        task.failed.connect(self._on_failed)
+        self._show_text(task.title)
         self.bar.setValue(0)
         self.left.setText("")
         self.cancel.setText("Cancel")
@@ -88,7 +87,7 @@ class TaskBar(QWidget):
     def _on_progress(self, progress: Progress) -> None:
         if self._task is None or self._task.is_cancelled:
             return
-        self.text.setText(progress.message or self._task.title)
+        self._show_text(progress.message or self._task.title)
         self.bar.setValue(round(progress.fraction * _STEPS))
         percent = f"{progress.fraction:.0%}"
         if progress.remaining_s is not None and progress.fraction < 1:
@@ -99,10 +98,22 @@ class TaskBar(QWidget):
     def _on_finished(self, task: Task) -> None:
         if task is self._task:
             self._task = None
-            self._show_idle("Cancelled" if task.is_cancelled else f"{task.title}: finished")
+            self._show_idle(self._outcome(task))
         self._show_queue()
         if not self._tasks.tasks:
             self.runningChanged.emit(False)
+
+    @Slot(object)
+    def _on_failed(self, _exc: object) -> None:
+        self._has_failed = True
+
+    def _outcome(self, task: Task) -> str:
+        if task.is_cancelled:
+            return "Cancelled"
+        return f"{task.title}: {'failed' if self._has_failed else 'finished'}"
+
+    def _show_text(self, text: str) -> None:
+        self.text.setText(words.shortened(text, _MOST_CHARACTERS))
 
     @Slot(object)
     def _on_queue_changed(self, _task: object) -> None:
@@ -138,7 +149,7 @@ class TaskBar(QWidget):
         self.queue.setVisible(n_waiting > 0)
 
     def _show_idle(self, text: str = "Ready") -> None:
-        self.text.setText(text)
+        self._show_text(text)
         for item in (self.bar, self.left, self.cancel):
             item.hide()
         self._show_queue()
