@@ -98,7 +98,7 @@ def test_arrows_move_in_the_order_of_the_table(tab, ctx, qtbot):
     assert ctx.selection.current_id == 3
     press(qtbot, tab, Key.Key_Up)
     assert ctx.selection.current_id == 2
-    tab.order.setCurrentIndex(tab.order.findData("snr"))
+    tab.queue.order.setCurrentIndex(tab.queue.order.findData("snr"))
     ids = tab.table.rows.shown_ids()
     place = ids.index(2)
     press(qtbot, tab, Key.Key_Left)
@@ -116,7 +116,7 @@ def test_backspace_goes_back_to_the_last_decided(tab, ctx, qtbot):
 
 
 def test_deciding_in_a_filtered_table_goes_on_to_the_next_row(tab, ctx, qtbot):
-    tab.filter.setCurrentIndex(tab.filter.findData("undecided"))
+    tab.queue.filter.setCurrentIndex(tab.queue.filter.findData("undecided"))
     press(qtbot, tab, Key.Key_A)
     assert ctx.selection.current_id == 2
     assert 1 not in tab.table.rows.shown_ids()
@@ -125,16 +125,16 @@ def test_deciding_in_a_filtered_table_goes_on_to_the_next_row(tab, ctx, qtbot):
 
 def test_slash_goes_to_a_number(tab, ctx, qtbot):
     press(qtbot, tab, Key.Key_Slash)
-    assert tab.number.hasFocus()
-    qtbot.keyClicks(tab.number, "9")
-    qtbot.keyClick(tab.number, Key.Key_Return)
+    assert tab.queue.number.hasFocus()
+    qtbot.keyClicks(tab.queue.number, "9")
+    qtbot.keyClick(tab.queue.number, Key.Key_Return)
     assert ctx.selection.current_id == 9
     assert tab.table.hasFocus()
     press(qtbot, tab, Key.Key_Slash)
-    qtbot.keyClicks(tab.number, "77")
-    qtbot.keyClick(tab.number, Key.Key_Return)
+    qtbot.keyClicks(tab.queue.number, "77")
+    qtbot.keyClick(tab.queue.number, Key.Key_Return)
     assert ctx.selection.current_id == 9
-    assert tab.number.text() == "77"
+    assert tab.queue.number.text() == "77"
 
 
 def test_space_hides_outlines(tab, qtbot):
@@ -211,6 +211,23 @@ def test_a_like_neighbour_is_suggested_and_m_merges(tab, ctx, qtbot, monkeypatch
     assert merged == []
     press(qtbot, tab, Key.Key_M)
     assert merged == [{1, 13}]
+
+
+def test_after_a_merge_the_new_component_is_selected(tab, ctx):
+    from dataclasses import replace
+
+    from caiman_gui.app.topics import Topic
+
+    state = ctx.document.state
+    rest = [item for item in state.components.items if item.id not in (4, 5)]
+    made = replace(state.components.by_id(4), id=13, origin="merged", parents=(4, 5))
+    ctx.selection.select_many((4, 5))
+    merged = state.with_(components=state.components.with_items((*rest, made), 14))
+    ctx.document.edit("Merge components", merged, Topic.COMPONENTS | Topic.LABELS)
+    assert ctx.selection.current_id == 13
+    assert tab.trace._title.text() == "Trace of component 13"
+    ctx.document.undo_stack.undo()
+    assert ctx.selection.current_id in state.components.ids
 
 
 def test_typing_a_number_decides_nothing(tab, ctx, qtbot):

@@ -32,6 +32,7 @@ MAX_DRAWN = 4_000
 #: Two cells nearer than this share of the diameter would cover each other by more than half.
 MIN_DISTANCE = 0.75
 DENSITY_BINS = 96
+POINT_HINT = "Point at a pixel to read its values."
 THIRD = {"mean": "Mean", "max": "Max", "std": "Deviation"}
 
 
@@ -140,7 +141,7 @@ class InspectTab(StepTab):
         self.clear_button = QPushButton("No thresholds")
         self.clear_button.setToolTip("Search everywhere")
         self.clear_button.clicked.connect(self._on_clear)
-        self.value_label = theme.label("", "muted", wrap=True)
+        self.value_label = theme.label(POINT_HINT, "muted", wrap=True)
         self.value_label.setMinimumHeight(36)
         buttons = QHBoxLayout()
         buttons.setSpacing(8)
@@ -341,7 +342,7 @@ class InspectTab(StepTab):
 
     @Slot()
     def _on_left(self) -> None:
-        self.value_label.setText("")
+        self.value_label.setText(POINT_HINT)
 
 
 def _seeds(

@@ -6,14 +6,13 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Slot
-from PySide6.QtGui import QIntValidator, QKeySequence, QShortcut
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QSplitter, QVBoxLayout, QWidget
+from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
 
 from caiman_gui.app.topics import Topic
-from caiman_gui.gui import theme
 from caiman_gui.gui.tabs.step_tab import StepTab
 from caiman_gui.gui.widgets.cell_crop import CellCrop
-from caiman_gui.gui.widgets.component_table import COLUMNS, ComponentTable
+from caiman_gui.gui.widgets.component_queue import ComponentQueue
 from caiman_gui.gui.widgets.decision_panel import DecisionPanel
 from caiman_gui.gui.widgets.empty_state import EmptyState
 from caiman_gui.gui.widgets.field_view import FieldView
@@ -44,14 +43,6 @@ KEYS = {
     "outlines": ("Space",),
     "number": ("/",),
 }
-FILTERS = {
-    "all": "All",
-    "undecided": "Not reviewed",
-    "accepted": "Accepted",
-    "rejected": "Rejected",
-    "unsure": "Unsure",
-}
-ORDERS = {"doubt": "Most doubtful first", "number": "By number", "snr": "Highest SNR first"}
 
 
 class ReviewTab(StepTab):
@@ -66,7 +57,8 @@ class ReviewTab(StepTab):
         self.field = FieldView("correlation")
         self.crop = CellCrop()
         self.trace = TraceView("Trace", "a.u.")
-        self.table = ComponentTable()
+        self.queue = ComponentQueue()
+        self.table = self.queue.table
         self.decision = DecisionPanel()
         self.thresholds = ThresholdPanel()
         self._views = self._build_views()
@@ -102,40 +94,8 @@ class ReviewTab(StepTab):
         return column
 
     def _build_controls(self) -> None:
-        self.order = QComboBox()
-        self.filter = QComboBox()
-        for choice, names in ((self.order, ORDERS), (self.filter, FILTERS)):
-            for name, title in names.items():
-                choice.addItem(title, name)
-            choice.setSizeAdjustPolicy(
-                QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
-            )
-            choice.setMinimumContentsLength(6)
-        self.order.setToolTip("Order of the table; a click on a heading sorts, too")
-        self.filter.setToolTip("Which components are in the table")
-        self.order.setCurrentIndex(1)
-        self.number = QLineEdit()
-        self.number.setPlaceholderText("#")
-        self.number.setFixedWidth(48)
-        self.number.setToolTip("Go to the component of this number. Key: /")
-        self.number.setAccessibleName("Go to number")
-        self.number.setValidator(QIntValidator(0, 9_999_999, self.number))
-        self.number.returnPressed.connect(self._on_number)
-        self.table.setColumnHidden(COLUMNS.index("Reason"), True)
-        self.table.setMinimumHeight(200)
-        choices = QHBoxLayout()
-        choices.setSpacing(8)
-        choices.addWidget(self.order, 3)
-        choices.addWidget(self.filter, 2)
-        choices.addWidget(self.number)
-        box = QWidget()
-        layout = QVBoxLayout(box)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(8)
-        layout.addLayout(choices)
-        layout.addWidget(self.table, 1)
         self.add_card("", self.decision)
-        card = self.add_card("", box)
+        card = self.add_card("", self.queue)
         self._column.setStretchFactor(card, 100)
         self.decision.advance.setChecked(self.ctx.settings.auto_advance)
 
@@ -148,8 +108,7 @@ class ReviewTab(StepTab):
         self.field.backgroundChanged.connect(self._on_background)
         self.crop.image.clicked.connect(self._on_crop_clicked)
         self.trace.frameClicked.connect(self.ctx.selection.set_frame)
-        self.order.currentIndexChanged.connect(self._on_order)
-        self.filter.currentIndexChanged.connect(self._on_filter)
+        self.queue.numberEntered.connect(self._go)
         self.ctx.selection.componentChanged.connect(self._on_selected)
         self.ctx.selection.frameChanged.connect(self.trace.set_frame)
         for name, keys in KEYS.items():
@@ -177,23 +136,35 @@ class ReviewTab(StepTab):
         self.field.set_summary(state.summary)
         self.crop.set_summary(state.summary, self.field.background)
         if state.components is not self._components:
+            place = self.table.currentIndex().row()
+            made = set(state.components.ids) - set(self._by_id) if self._by_id else set()
             self._components = state.components
             self._by_id = {item.id: item for item in state.components.items}
             self._decided = [i for i in self._decided if i in self._by_id]
             self.field.set_components(state.components, decisions)
             self.crop.set_components(state.components, decisions)
-            self.table.rows.set_components(state.components, decisions)
+            self.queue.set_components(state.components, decisions, state.params.quality)
             self.thresholds.set_components(state.components)
-            self._on_order()
+            self._land(made, place)
             self._on_selected()
         elif topics & (Topic.LABELS | Topic.PARAMS):
             self.field.set_decisions(decisions)
             self.crop.layer.set_decisions(decisions)
-            self.table.rows.set_decisions(decisions)
+            self.queue.set_decisions(decisions, state.params.quality)
             self._show_decision()
         self.thresholds.set_params(state.params.quality)
         n_accepted = len(self.ctx.document.accepted_ids)
         self.decision.show_progress(len(state.labels), len(state.components), n_accepted)
+
+    def _land(self, made: set[int], place: int) -> None:
+        """Select something that exists: a component just merged, else the row of the old one."""
+        if self.ctx.selection.current_id in self._by_id or not self._by_id:
+            return
+        if len(made) == 1:
+            self.ctx.selection.select(next(iter(made)))
+        elif self.table.rows.rowCount():
+            row = min(max(place, 0), self.table.rows.rowCount() - 1)
+            self.ctx.selection.select(self.table.rows.id_at(row))
 
     def _show_missing(self) -> None:
         if self.ctx.document.state.recording is None:
@@ -208,7 +179,7 @@ class ReviewTab(StepTab):
             self._empty.button.setText("Go to Extract" if is_open else "Go to Load")
         self.field.set_components(None, {})
         self.crop.set_component(None, 1.0)
-        self.table.rows.set_components(None, {})
+        self.queue.set_components(None, {}, self.ctx.document.state.params.quality)
         self.decision.show_component(None, None, 0)
         self.decision.show_progress(0, 0, 0)
         self.show_empty(self._empty)
@@ -239,8 +210,7 @@ class ReviewTab(StepTab):
             self.field.layer.set_shown(not self.field.layer.is_shown)
             self.crop.layer.set_shown(self.field.layer.is_shown)
         elif name == "number":
-            self.number.setFocus()
-            self.number.selectAll()
+            self.queue.focus_number()
         elif name == "merge":
             self._merge()
         elif name == "back" and self._decided:
@@ -312,43 +282,13 @@ class ReviewTab(StepTab):
         self.crop.set_summary(self.ctx.document.state.summary, name)
 
     @Slot()
-    def _on_order(self) -> None:
-        if self._components is None:
-            return
-        name = self.order.currentData()
-        if name == "doubt":
-            from caiman_gui.core.suggest import doubt
-
-            quality = self.ctx.document.state.params.quality
-            self.table.rows.set_rank(doubt(self._components, quality))
-        elif name == "snr":
-            self.table.sortByColumn(COLUMNS.index("SNR"), Qt.SortOrder.DescendingOrder)
-        else:
-            self.table.sortByColumn(0, Qt.SortOrder.AscendingOrder)
-
-    @Slot()
-    def _on_number(self) -> None:
-        wanted = int(self.number.text() or -1)
-        if wanted not in self._by_id:
-            theme.restyle(self.number, "invalid", True)
-            self.number.selectAll()
-            return
-        theme.restyle(self.number, "invalid", False)
-        self.number.clear()
-        self._go(wanted)
-        self.table.setFocus()
-
-    @Slot()
-    def _on_filter(self) -> None:
-        self.table.rows.set_filter(self.filter.currentData())
-
-    @Slot()
     def _on_selected(self) -> None:
-        if self._components is None or not self.isVisible():
-            return
+        components = self.ctx.document.state.components
+        if self._components is None or self._components is not components or not self.isVisible():
+            return  # refresh comes when the components are known or the tab is shown
         selection = self.ctx.selection
         if selection.current_id is None and self.table.rows.rowCount():
-            selection.select(self.table.rows.id_at(0))
+            self._land(set(), 0)
             return
         ids, current = selection.component_ids, selection.current_id
         self.field.layer.set_current(current, ids)
@@ -362,6 +302,7 @@ class ReviewTab(StepTab):
 
     def showEvent(self, event: object) -> None:
         super().showEvent(event)  # type: ignore[arg-type]
+        self._land(set(), self.table.currentIndex().row())
         self._on_selected()
         self.table.setFocus()
 

@@ -286,8 +286,9 @@ class TracesTab(StepTab):
 
     @Slot()
     def _on_selected(self) -> None:
-        if self._components is None or not self.isVisible():
-            return
+        components = self.ctx.document.state.components
+        if self._components is None or self._components is not components or not self.isVisible():
+            return  # refresh comes when the components are known or the tab is shown
         if self.ctx.selection.current_id not in self._by_id and self._by_id:
             self.ctx.selection.select((self._accepted or tuple(self._by_id))[0])
             return

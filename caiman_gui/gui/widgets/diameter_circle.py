@@ -14,6 +14,13 @@ if TYPE_CHECKING:
     from caiman_gui.gui.widgets.image_view import ImageView
 
 
+class _Circle(pg.CircleROI):  # type: ignore[misc]
+    """A circle with one handle, at its right."""
+
+    def _addHandles(self) -> None:
+        self.addScaleHandle((1.0, 0.5), (0.5, 0.5))
+
+
 class DiameterCircle(QObject):
     """A circle with a handle on its edge.
 
@@ -28,10 +35,7 @@ class DiameterCircle(QObject):
     def __init__(self, view: ImageView) -> None:
         super().__init__(view)
         self._is_placed = False
-        self.roi = pg.CircleROI((0, 0), radius=5, movable=True, rotatable=False)
-        for handle in list(self.roi.getHandles()):
-            self.roi.removeHandle(handle)
-        self.roi.addScaleHandle((1.0, 0.5), (0.5, 0.5))
+        self.roi = _Circle((0, 0), radius=5, movable=True, rotatable=False)
         self.roi.setZValue(40)
         self.label = pg.TextItem(anchor=(0.5, 0.0))
         self.label.setZValue(41)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QRectF, QSize, Signal
 from PySide6.QtGui import QColor, QPen
@@ -13,6 +14,8 @@ from caiman_gui.gui import theme
 from caiman_gui.gui.widgets.image_view import lookup_table
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from caiman_gui.core.suggest import PixelDensity
 
 
@@ -37,8 +40,10 @@ class PixelScatter(QWidget):
         self.plot.setLabel("bottom", "Correlation")
         self.plot.setLabel("left", "Peak-to-noise")
         self.plot.setMinimumHeight(180)
+        for name in ("left", "bottom"):
+            self.plot.getAxis(name).enableAutoSIPrefix(False)
         self.item = pg.ImageItem(axisOrder="row-major")
-        self.item.setLookupTable(lookup_table("viridis"))
+        self.item.setLookupTable(_table())
         self.plot.addItem(self.item, ignoreBounds=True)
         self.lines = {
             "corr": pg.InfiniteLine(angle=90, movable=True),
@@ -77,10 +82,20 @@ class PixelScatter(QWidget):
             axis.setPen(QPen(QColor(style.line), 1))
             axis.setTextPen(QColor(style.muted))
         for line in self.lines.values():
-            line.setPen(pg.mkPen(theme.DARK.current, width=1.5))
+            line.setPen(pg.mkPen(style.text, width=1.5))
             line.setHoverPen(pg.mkPen(style.accent_hover, width=2.5))
 
     def _on_dragged(self, _line: Any) -> None:
         self.thresholdsChanged.emit(
             round(float(self.lines["corr"].value()), 2), round(float(self.lines["pnr"].value()), 1)
         )
+
+
+def _table() -> NDArray[np.uint8]:
+    """Return the viridis table (256, 4), see-through where no pixel is."""
+    colors = lookup_table("viridis")
+    table = np.full((256, 4), 255, np.uint8)
+    if colors is not None:
+        table[:, :3] = colors
+    table[0, 3] = 0
+    return table
