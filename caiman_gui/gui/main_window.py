@@ -303,14 +303,14 @@ class MainWindow(QMainWindow):
         if is_ok and names:
             title = f"{names[0]} finished" if len(names) == 1 else "All steps finished"
             detail = "" if len(names) == 1 else ", ".join(names)
-            self.toasts.show(title, detail, action=self._next_step())
+            self.toasts.show(title, detail, action=self._way_on(len(names)))
         self._show_rings()
 
-    def _next_step(self) -> tuple[str, Callable[[], object]] | None:
-        """Return the way on from the tab shown, if what it runs is done."""
+    def _way_on(self, n_steps: int) -> tuple[str, Callable[[], object]] | None:
+        """Return where to go after a run: the next tab, or Review after several steps."""
         names = list(self.tabs)
-        index = self.tab_widget.currentIndex() + 1
-        if self.current_tab.status != "done" or index >= len(names):
+        index = names.index("review") if n_steps > 1 else self.tab_widget.currentIndex() + 1
+        if index >= len(names) or index == self.tab_widget.currentIndex():
             return None
         return f"Go to {self.tabs[names[index]].title}", lambda: self.show_tab(names[index])
 

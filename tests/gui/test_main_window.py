@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QPushButton
 
 from caiman_gui.app.reporter import UserMessage
 from caiman_gui.gui.main_window import TABS, MainWindow
@@ -239,6 +239,10 @@ def test_a_run_shows_ring_progress_and_result(
     assert window.tab_widget.tabToolTip(1) == "Motion correction: done"
     titles = [toast.title.text() for toast in window.toasts.toasts]
     assert "Motion correction finished" in titles
+    go_on = window.toasts.toasts[-1].findChild(QPushButton)
+    assert go_on is not None
+    qtbot.mouseClick(go_on, Qt.MouseButton.LeftButton)
+    assert window.current_tab is window.tabs["inspect"]
     qtbot.waitUntil(window.actions_by_key["run_all"].isEnabled)
 
 
