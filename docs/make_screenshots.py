@@ -78,8 +78,11 @@ def wait_for(condition: Callable[[], bool], what: str) -> None:
     """Let the window live until something is true."""
     from PySide6.QtTest import QTest
 
-    if not QTest.qWaitFor(condition, PATIENCE_MS):
-        raise SystemExit(f"gave up waiting for {what}")
+    for _ in range(PATIENCE_MS // 50):
+        if condition():
+            return
+        QTest.qWait(50)
+    raise SystemExit(f"gave up waiting for {what}")
 
 
 def save(window: MainWindow, path: Path) -> None:
@@ -93,4 +96,5 @@ def save(window: MainWindow, path: Path) -> None:
 
 if __name__ == "__main__":
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as the program does itself
     sys.exit(main())

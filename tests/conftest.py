@@ -10,6 +10,8 @@ from pathlib import Path
 # Before Qt or numba is imported by anything.
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ.setdefault("NUMBA_CACHE_DIR", str(Path(tempfile.gettempdir()) / "caiman-gui-test-numba"))
+for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_name, "1")  # as the program does itself
 
 import pytest  # noqa: E402
 
