@@ -70,6 +70,7 @@ def picture_all(out: Path, theme_name: str, size: list[int]) -> None:
         QTest.qWait(1500)  # frames, outlines and plots arrive from the background
         window.toasts.clear()
         save(window, out / f"{name}.png")
+    ctx.document.undo_stack.setClean()  # nothing to ask about
     window.close()
     ctx.close()
 
