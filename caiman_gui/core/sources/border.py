@@ -59,9 +59,9 @@ def trusted_pixels(movie: Movie, *, ctx: TaskContext) -> NDArray[np.bool_]:
         # Equal neighbours by chance, as in movies of few grey levels, are no border.
         chance = float(np.median(share[[depth - 1, -depth]]))
         filled = share[rows] > MOST_FILLED + 3 * chance
-        target = trusted if axis == 0 else trusted.T
-        target[rows] &= ~filled
-    return ndimage.binary_erosion(trusted, np.ones((3, 3), bool), border_value=1)
+        mask = trusted if axis == 0 else trusted.T
+        mask[rows] &= ~filled
+    return np.asarray(ndimage.binary_erosion(trusted, np.ones((3, 3)), border_value=1), np.bool_)
 
 
 def run_starts(n_frames: int) -> list[int]:

@@ -8,6 +8,8 @@ import numpy as np
 from scipy import ndimage, sparse
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
 #: Pixels below this share of the maximum do not belong to the cell.
@@ -49,7 +51,7 @@ def clean_footprints(
         Norm that was divided out; 0 for empty rows.
     """
     width = fov_shape[1]
-    indptr, pixels, weights, scale = [0], [], [], np.zeros(footprints.shape[0])
+    pixels, weights, scale = [], [], np.zeros(footprints.shape[0])
     for k in range(footprints.shape[0]):
         part = slice(footprints.indptr[k], footprints.indptr[k + 1])
         image, top, left = boxed(footprints.indices[part], footprints.data[part], fov_shape)
@@ -57,18 +59,24 @@ def clean_footprints(
         row, col = np.nonzero(image)
         values = image[row, col]
         scale[k] = np.sqrt(float(values.astype(np.float64) @ values))
-        if scale[k] > 0:
-            pixels.append((row + top) * width + col + left)
-            weights.append(values / scale[k])
-        indptr.append(indptr[-1] + values.size)
+        pixels.append((row + top) * width + col + left)
+        weights.append(values / max(scale[k], 1e-30))
+    return stacked(pixels, weights, footprints.shape[1]), scale
+
+
+def stacked(
+    pixels: Sequence[NDArray[np.integer]], weights: Sequence[NDArray[np.floating]], n_pixels: int
+) -> sparse.csr_matrix:
+    """Return a (K, P) CSR float32 matrix from pixels and weights of each row; zeros are kept."""
+    indptr = np.cumsum([0, *(part.size for part in pixels)]).astype(np.int32)
     return sparse.csr_matrix(
         (
-            np.concatenate(weights or [np.zeros(0)]).astype(np.float32),
-            np.concatenate(pixels or [np.zeros(0)]).astype(np.int32),
-            np.array(indptr, np.int32),
+            np.concatenate([np.zeros(0), *weights]).astype(np.float32),
+            np.concatenate([np.zeros(0, np.int32), *pixels]).astype(np.int32),
+            indptr,
         ),
-        shape=footprints.shape,
-    ), scale
+        shape=(len(pixels), n_pixels),
+    )
 
 
 def boxed(

@@ -39,6 +39,7 @@ log = logging.getLogger(__name__)
 
 #: Searches on the residual, and refinements after each, on the binned movie.
 SEARCHES = 3
+_SPARE = 20
 REFINEMENTS = 3
 #: Width of the one-photon high-pass, in neuron diameters.
 HIGHPASS_DIAMETERS = 0.75
@@ -102,7 +103,8 @@ def extract_sources(
     allowed &= trusted
     model = _search(
         binned, params=params, decay_frames=decay_frames, allowed=allowed, trusted=trusted,
-        n_threads=n_threads, ctx=SubContext(ctx, share, 3 * share, "Searching for cells"), on_found=on_found,
+        n_threads=n_threads, on_found=on_found,
+        ctx=SubContext(ctx, share, 3 * share, "Searching for cells"),
     )  # fmt: skip
     refiner = Refiner(
         movie, binned.mean, binned.noise, trusted, decay_frames, _reach(diameter), n_threads
@@ -118,6 +120,8 @@ def extract_sources(
     model = refiner.update_traces(model, ctx=part, message="Final traces")
     model = without_empty(model)
     model = model.select(trustworthy(model, diameter_px=diameter, decay_frames=decay_frames))
+    model = model.select(np.argsort(-model.traces.std(axis=1), kind="stable"))
+    model = model.select(np.arange(min(model.size, params.max_components)))
     if model.size == 0:
         raise _nothing_found()
     _report(model, fov_shape, on_found)
@@ -142,7 +146,7 @@ def _search(
     noise = binned.noise / np.float32(np.sqrt(binned.bin_frames))
     images, traces = initial_background(
         binned.data, noise, fov_shape=fov_shape, diameter_px=params.neuron_diameter_px,
-        rank=params.background_rank,
+        rank=params.background_rank, ctx=ctx,
     )  # fmt: skip
     n_pixels, n_bins = binned.data.shape
     empty = np.zeros((0, n_bins), np.float32)
@@ -160,14 +164,15 @@ def _search(
             on_found(np.array(found, np.float32))
 
     for i in range(SEARCHES):
-        most = params.max_components - model.size
+        # Some finds are pieces that merge or noise that is pruned: the bound is applied at the end.
+        most = params.max_components + _SPARE - model.size
         if most <= 0:
             break
-        ctx.progress(i, SEARCHES)
+        part = SubContext(ctx, i / SEARCHES, (i + 0.5) / SEARCHES)
         search = GreedySearch(
             _residual(binned.data, model, noise, ctx), fov_shape=fov_shape,
             diameter_px=params.neuron_diameter_px, decay_bins=decay_bins, n_threads=n_threads,
-            ctx=ctx,
+            ctx=part,
         )  # fmt: skip
         new = search.run(allowed=allowed, most=most, on_seed=on_seed)
         del search
@@ -175,14 +180,8 @@ def _search(
         if new.shape[0] == 0:
             break
         model = model.append(new, np.zeros((new.shape[0], n_bins), np.float32))
-        quiet = SubContext(ctx, (i + 0.5) / SEARCHES, (i + 1) / SEARCHES)
-        model = refiner.update_traces(model, ctx=quiet, message="Separating traces")
-        for _ in range(REFINEMENTS):
-            model = refiner.update_footprints(model, ctx=quiet, message="Refining footprints")
-            model = without_empty(model)
-            model = refiner.update_traces(model, ctx=quiet, message="Separating traces")
-            model = merged(without_empty(model), merge_corr=params.merge_corr,
-                           decay_frames=decay_bins)  # fmt: skip
+        part = SubContext(ctx, (i + 0.5) / SEARCHES, (i + 1) / SEARCHES)
+        model = _refine(model, refiner, merge_corr=params.merge_corr, ctx=part)
         model = model.select(
             trustworthy(model, diameter_px=params.neuron_diameter_px, decay_frames=decay_bins)
         )
@@ -190,6 +189,23 @@ def _search(
         found[:] = [(int(r), int(c)) for r, c in centers(model.footprints, fov_shape)]
     if model.size == 0:
         raise _nothing_found()
+    return model
+
+
+def _refine(model: Model, refiner: Refiner, *, merge_corr: float, ctx: TaskContext) -> Model:
+    """Alternate between traces and footprints on a movie that is cheap to read."""
+    steps = 2 * REFINEMENTS + 1
+    for step in range(steps):
+        part = SubContext(ctx, step / steps, (step + 1) / steps)
+        if step % 2:
+            model = refiner.update_footprints(model, ctx=part, message="Refining footprints")
+        else:
+            model = refiner.update_traces(model, ctx=part, message="Separating traces")
+            if step:
+                model = merged(
+                    without_empty(model), merge_corr=merge_corr, decay_frames=refiner.decay_frames
+                )
+        model = without_empty(model)
     return model
 
 
@@ -235,8 +251,8 @@ def centers(footprints: sparse.csr_matrix, fov_shape: tuple[int, int]) -> NDArra
     """(K, 2) centres of mass (row, column)."""
     total = np.maximum(np.asarray(footprints.sum(axis=1)).ravel(), 1e-30)
     rows, cols = np.divmod(np.arange(footprints.shape[1], dtype=np.float64), fov_shape[1])
-    place = np.stack([footprints @ rows, footprints @ cols], axis=1)
-    return (place / total[:, None]).astype(np.float32)
+    place = np.stack([footprints @ rows, footprints @ cols], axis=1) / total[:, None]
+    return np.asarray(place, np.float32)
 
 
 def _report(
@@ -260,9 +276,7 @@ def _nothing_found() -> NoResultError:
 def _as_components(
     model: Model, mean: NDArray[np.float32], fov_shape: tuple[int, int]
 ) -> ComponentSet:
-    """Number the components, largest signal first, and compute the background under each."""
-    order = np.argsort(-model.traces.std(axis=1), kind="stable")
-    model = model.select(order)
+    """Turn a model into results, with the background under each component."""
     static = mean - model.footprints.T @ model.traces.mean(axis=1)
     images = np.vstack([static[None], model.images]).astype(np.float32)
     ones = np.ones((1, model.background.shape[1]), np.float32)

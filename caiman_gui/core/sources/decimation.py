@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -77,7 +76,7 @@ def bin_length(shape: tuple[int, int, int], decay_frames: float) -> int:
     n_frames, height, width = shape
     wanted = min(int(decay_frames * BIN_PER_DECAY), n_frames // MIN_BINS)
     most_bins = max(MIN_BINS, BINNED_BYTES // (4 * height * width))
-    return max(1, wanted, math.ceil(n_frames / most_bins))
+    return max(1, wanted, (n_frames + most_bins - 1) // most_bins)
 
 
 @njit(cache=True, nogil=True)

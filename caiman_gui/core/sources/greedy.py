@@ -13,16 +13,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numba import njit
-from scipy import ndimage, sparse
+from scipy import ndimage
 from scipy.special import ndtri
 
 from caiman_gui.core.parallel import thread_map
-from caiman_gui.core.sources.cleanup import clean_image
+from caiman_gui.core.sources.cleanup import clean_image, stacked
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
+    from scipy import sparse
 
     from caiman_gui.core.task import TaskContext
 
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 EXCURSION = 3.0
 #: Expected number of false seeds in a whole movie of noise.
 _FALSE_SEEDS = 0.05
+#: Energy of an excursion over that of its highest sample, in smoothed noise.
+_CLUSTER = 4.0
 #: Width of the Gaussian and half side of the box around a seed, in neuron diameters.
 _SIGMA_DIAMETERS, _BOX_DIAMETERS = 0.25, 0.9
 _REFINEMENTS = 4
@@ -120,7 +123,7 @@ def gaussian_kernel(sigma: float) -> NDArray[np.float32]:
     """Gaussian of unit sum, cut at three standard deviations."""
     half = max(1, int(np.ceil(3 * sigma)))
     kernel = np.exp(-0.5 * (np.arange(-half, half + 1) / sigma) ** 2)
-    return (kernel / kernel.sum()).astype(np.float32)
+    return np.asarray(kernel / kernel.sum(), np.float32)
 
 
 class GreedySearch:
@@ -200,7 +203,7 @@ class GreedySearch:
         area = max(1.0, 4 * np.pi * (_SIGMA_DIAMETERS * self._diameter) ** 2)
         tries = max(10.0, n_pixels / area * n_bins / max(1.0, decay_bins))
         peak = float(ndtri(1 - _FALSE_SEEDS / tries))
-        return max((peak - EXCURSION) ** 2, float(np.quantile(negative, 0.995)))
+        return max(_CLUSTER * (peak - EXCURSION) ** 2, float(np.quantile(negative, 0.995)))
 
     def run(
         self,
@@ -227,14 +230,20 @@ class GreedySearch:
         height, width = self._shape
         score = self._score.reshape(self._shape)
         blocked = ~allowed
-        indptr, pixels, weights = [0], [], []
-        while len(indptr) <= most:
+        done = 0.0
+        first = max(float(score[allowed].max(initial=0.0)), 2 * self.least_score)
+        pixels: list[NDArray[np.intp]] = []
+        weights: list[NDArray[np.float32]] = []
+        while len(pixels) < most:
             self._ctx.check()
             best = int(np.argmax(np.where(blocked, -1.0, score)))
             row, col = divmod(best, width)
             value = float(score[row, col])
             if blocked[row, col] or value < self.least_score:
                 break
+            share = np.log(first / value) / np.log(first / self.least_score)
+            done = max(done, float(share))  # a score may rise where a neighbour was taken out
+            self._ctx.progress(done, 1.0, f"Searching for cells: {len(pixels)} found")
             image, trace, top, left = self._fit(row, col)
             blocked[row, col] = True
             area = int((image > 0).sum())
@@ -244,16 +253,8 @@ class GreedySearch:
             r, c = np.nonzero(image)
             pixels.append((r + top) * width + c + left)
             weights.append(image[r, c])
-            indptr.append(indptr[-1] + r.size)
             on_seed(row, col, value)
-        return sparse.csr_matrix(
-            (
-                np.concatenate(weights or [np.zeros(0)]).astype(np.float32),
-                np.concatenate(pixels or [np.zeros(0)]).astype(np.int32),
-                np.array(indptr, np.int32),
-            ),
-            shape=(len(indptr) - 1, height * width),
-        )
+        return stacked(pixels, weights, height * width)
 
     def _fit(self, row: int, col: int) -> tuple[NDArray[np.float32], NDArray[np.float32], int, int]:
         """Fit footprint (unit norm) and trace to the box around a seed, from active samples."""

@@ -19,7 +19,7 @@ _ROUNDS = 8
 def groups_to_merge(
     footprints: sparse.csr_matrix, active: NDArray[np.float32], *, merge_corr: float
 ) -> list[NDArray[np.intp]]:
-    """Groups of overlapping components whose activity correlates.
+    """Find groups of overlapping components whose activity correlates.
 
     Parameters
     ----------

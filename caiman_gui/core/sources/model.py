@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from caiman_gui.core.task import TaskContext
 
 #: Weights below this many of their standard deviations are pulled to zero.
-SPARSITY = 1.0
+SPARSITY = 0.25
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,7 +129,7 @@ class Refiner:
 
     def _regressors(self, model: Model) -> NDArray[np.float32]:
         active, _ = active_part(model.raw, decay_frames=self.decay_frames)
-        return active - active.mean(axis=1, keepdims=True)
+        return np.asarray(active - active.mean(axis=1, keepdims=True), np.float32)
 
     def _collect(
         self,

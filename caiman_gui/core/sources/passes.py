@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from caiman_gui.core.task import TaskContext
 
 _PIECE = 8  # components per piece of work
+_PIXEL_PIECE = 4096  # pixels per piece of work
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +76,32 @@ def project_block(
             traces[k, t] = trace[t]
 
 
+@njit(cache=True, nogil=True, fastmath=True)
+def project_background(
+    block: NDArray[np.float32],
+    mean: NDArray[np.float32],
+    images: NDArray[np.float32],
+    traces: NDArray[np.float32],
+    first: int,
+    last: int,
+    yf: NDArray[np.float64],
+) -> NDArray[np.float32]:
+    """Add one block (P, n) to ``Y f'`` of pixels first ... last-1; return their ``b Y``."""
+    n_background, n_frames = traces.shape
+    out = np.zeros((n_background, n_frames), np.float32)
+    for p in range(first, last):
+        row = block[p]
+        for m in range(n_background):
+            weight = images[m, p]
+            total = np.float32(0.0)
+            for t in range(n_frames):
+                value = row[t] - mean[p]
+                total += value * traces[m, t]
+                out[m, t] += weight * value
+            yf[m, p] += total
+    return out
+
+
 def collect(
     movie: Movie,
     *,
@@ -106,11 +133,11 @@ def collect(
         For the progress bar.
     """
     n_components, n_frames = regressors.shape
+    n_pixels = footprints.shape[1]
     at_support = np.zeros(footprints.nnz)
     through = np.zeros((n_components, n_frames))
-    yf = np.zeros((len(images), footprints.shape[1]))
+    yf = np.zeros((len(images), n_pixels))
     by = np.zeros((len(images), n_frames))
-    by_offset = images.astype(np.float64) @ mean.astype(np.float64)
     indptr, pixels = footprints.indptr.astype(np.int32), footprints.indices.astype(np.int32)
     weights = footprints.data.astype(np.float32)
     for start, block in pixel_blocks(movie, ctx=ctx, message=message):
@@ -129,7 +156,17 @@ def collect(
         pieces = range(0, n_components, _PIECE)
         for _ in thread_map(work, pieces, n_threads=n_threads, ctx=ctx):
             pass
-        sums = traces[:, frames].sum(axis=1, dtype=np.float64)
-        yf += traces[:, frames] @ block.T - sums[:, None] * mean
-        by[:, frames] = images @ block - by_offset[:, None]
+        background = np.ascontiguousarray(traces[:, frames])
+
+        def work_background(
+            first: int,
+            block: NDArray[np.float32] = block,
+            part: NDArray[np.float32] = background,
+        ) -> NDArray[np.float32]:
+            last = min(first + _PIXEL_PIECE, n_pixels)
+            return np.asarray(project_background(block, mean, images, part, first, last, yf))
+
+        pieces = range(0, n_pixels, _PIXEL_PIECE)
+        for share in thread_map(work_background, pieces, n_threads=n_threads, ctx=ctx):
+            by[:, frames] += share
     return Products(at_support, yf, through, by)

@@ -26,7 +26,7 @@ _STEP_Z, _STEP_ENERGY = 2.5, 5.0
 
 
 def trustworthy(model: Model, *, diameter_px: float, decay_frames: float) -> NDArray[np.intp]:
-    """Numbers of the components with transients and a footprint of plausible size."""
+    """Return the numbers of components with transients and a footprint of plausible size."""
     raw = model.raw
     active, noise = active_part(raw, decay_frames=decay_frames)
     peak = active.max(axis=1, initial=0) / np.maximum(noise, 1e-30)

@@ -9,6 +9,7 @@ from numba import njit
 from scipy import ndimage, sparse
 
 from caiman_gui.core.parallel import thread_map
+from caiman_gui.core.sources.cleanup import stacked
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -140,7 +141,7 @@ def dilated(
     height, width = trusted.shape
     offsets = np.arange(-radius, radius + 1)
     disc = offsets[:, None] ** 2 + offsets[None] ** 2 <= radius * radius
-    indptr, pixels, weights = [0], [], []
+    pixels, weights = [], []
     for k in range(footprints.shape[0]):
         part = slice(footprints.indptr[k], footprints.indptr[k + 1])
         values = footprints.data[part]
@@ -156,12 +157,7 @@ def dilated(
             r, c = np.nonzero(grown)
             pixels.append((r + top) * width + c + left)
             weights.append(box[r, c])
-        indptr.append(indptr[-1] + (pixels[-1].size if rows.size else 0))
-    return sparse.csr_matrix(
-        (
-            np.concatenate(weights or [np.zeros(0)]).astype(np.float32),
-            np.concatenate(pixels or [np.zeros(0)]).astype(np.int32),
-            np.array(indptr, np.int32),
-        ),
-        shape=footprints.shape,
-    )
+        else:
+            pixels.append(rows)
+            weights.append(values)
+    return stacked(pixels, weights, footprints.shape[1])

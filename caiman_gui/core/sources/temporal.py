@@ -147,7 +147,7 @@ def update_traces(
 
 
 def baselines(traces: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(K,) level of each trace without activity: a low quantile, corrected for noise."""
+    """Return the (K,) levels without activity: a low quantile, corrected for noise."""
     if traces.size == 0:
         return np.zeros(len(traces))
     noise = noise_level(traces).astype(np.float64)
