@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import shutil
@@ -17,8 +18,8 @@ from caiman_gui.cli.options import add_parameter_options, given_params, resolve_
 from caiman_gui.cli.program import INTERRUPTED
 from caiman_gui.core.parallel import cpu_count
 from caiman_gui.core.task import Cancelled, SubContext
-from caiman_gui.errors import NoResultError, ParameterError, ResourceError
-from caiman_gui.logs import LEVELS, setup_logging
+from caiman_gui.errors import CaimanGuiError, NoResultError, ParameterError, ResourceError
+from caiman_gui.logs import LEVELS, close_logging, setup_logging
 from caiman_gui.pipeline.measure import default_memory_bytes
 from caiman_gui.pipeline.outputs import (
     RESULT_FILES,
@@ -94,6 +95,10 @@ class _Run:
             self._save()
             self._say_stopped()
             return INTERRUPTED
+        except CaimanGuiError:
+            if not self.state.steps:
+                self._leave_nothing()
+            raise
         self._say_done()
         if empty is not None:
             raise empty
@@ -147,6 +152,14 @@ class _Run:
     def _save_within(self, seconds: float) -> None:
         if self.saving.acquire(timeout=seconds):
             write_project(self.state, self.out, name=self.name, workspace=self.workspace)
+
+    def _leave_nothing(self) -> None:
+        """Remove an empty project again, so that the next try finds OUT as this one did."""
+        close_logging()
+        _remove_results(self.out, self.name)
+        with contextlib.suppress(OSError):  # other files in it, or a folder in use
+            (self.out / "run.log").unlink()
+            self.out.rmdir()
 
     def _say_stopped(self) -> None:
         finished = [STEPS[name].title for name in self.names if name in self.state.steps]

@@ -66,11 +66,10 @@ def require_finite(block: NDArray[Any], start: int) -> None:
     bad = np.flatnonzero(~np.isfinite(block).all(axis=(1, 2)))
     if bad.size == 0:
         return
+    more = f", and {bad.size - 1} more up to frame {start + int(bad[-1])}" if bad.size > 1 else ""
     raise DataError(
         "The movie has missing values",
-        f"Frame {start + int(bad[0])} holds NaN or infinite samples "
-        f"({bad.size} such frame{'s' if bad.size > 1 else ''} among frames "
-        f"{start} to {start + len(block) - 1}).",
+        f"Frame {start + int(bad[0])} holds NaN or infinite samples{more}.",
         "Remove these frames or fill them in (for instance with the frame before), "
         "then open the movie again.",
     )

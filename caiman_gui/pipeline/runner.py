@@ -12,7 +12,7 @@ import numpy as np
 
 from caiman_gui.core.checks import require_usable
 from caiman_gui.core.task import NULL_CONTEXT, SubContext, TaskContext
-from caiman_gui.errors import CaimanGuiError, ParameterError, ResourceError
+from caiman_gui.errors import CaimanGuiError, DataError, ParameterError, ResourceError
 from caiman_gui.pipeline.forecast import forecast
 from caiman_gui.pipeline.measure import Meter, default_memory_bytes, size_text
 from caiman_gui.pipeline.steps import (
@@ -122,7 +122,7 @@ def run_step(
     threads = max(1, min(n_threads, budget // _BYTES_PER_THREAD))
     _keep_opencv_single_threaded()
     file = _new_movie_file(workspace, key) if name == "motion" else ""
-    with _resource_errors(step.title, workspace), Meter() as meter:
+    with _named_errors(step.title, state, workspace), Meter() as meter:
         if name == "motion":
             workspace.prepare()
             changes = _run_motion(state, workspace, file, threads, ctx)
@@ -348,10 +348,13 @@ def _keep_opencv_single_threaded() -> None:
 
 
 @contextlib.contextmanager
-def _resource_errors(title: str, workspace: Workspace) -> Iterator[None]:
-    """Turn what the system refuses into words."""
+def _named_errors(title: str, state: ProjectState, workspace: Workspace) -> Iterator[None]:
+    """Say which movie is unsuitable, and turn what the system refuses into words."""
     try:
         yield
+    except DataError as exc:
+        name = state.recording.name if state.recording is not None else ""
+        raise DataError(exc.title, f"{name}: {exc.detail}", exc.hint) from exc
     except CaimanGuiError:
         raise
     except MemoryError as exc:
