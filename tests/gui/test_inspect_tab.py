@@ -102,9 +102,12 @@ def test_the_circle_shows_and_sets_the_diameter(filled, ctx):
 
 
 def test_seeds_are_found_within_a_frame(filled):
-    start = time.perf_counter()
-    filled._find_seeds()
-    assert time.perf_counter() - start < 0.1
+    elapsed = []
+    for _ in range(5):
+        start = time.perf_counter()
+        filled._find_seeds()
+        elapsed.append(time.perf_counter() - start)
+    assert min(elapsed) < 0.05
 
 
 def test_images_share_zoom(filled, qtbot):

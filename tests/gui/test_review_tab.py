@@ -230,6 +230,14 @@ def test_after_a_merge_the_new_component_is_selected(tab, ctx):
     assert ctx.selection.current_id in state.components.ids
 
 
+def test_deleting_every_component_shows_the_empty_state_until_undone(tab, ctx):
+    ctx.document.delete_components(ctx.document.state.components.ids)
+    assert tab.content.currentWidget() is tab._empty
+    ctx.document.undo_stack.undo()
+    assert tab.content.currentWidget() is tab._views
+    assert ctx.selection.current_id in ctx.document.state.components.ids
+
+
 def test_typing_a_number_decides_nothing(tab, ctx, qtbot):
     box = tab.thresholds.snr.boxes["high"]
     box.setFocus()
@@ -250,8 +258,10 @@ def test_selecting_among_a_thousand_is_painted_at_once(tab, ctx, qtbot):
     QApplication.sendPostedEvents()
     ctx.selection.select(400)
     tab.grab()
-    start = time.perf_counter()
-    ctx.selection.select(401)
-    elapsed = time.perf_counter() - start
-    assert elapsed < 0.1  # 15 ms on a quiet machine
-    assert tab.table.currentIndex().row() == 400
+    elapsed = []
+    for number in range(401, 407):
+        start = time.perf_counter()
+        ctx.selection.select(number)
+        elapsed.append(time.perf_counter() - start)
+    assert min(elapsed) < 0.05  # the best of six: other programs may be busy, too
+    assert tab.table.currentIndex().row() == 405

@@ -18,6 +18,7 @@ from caiman_gui.gui.widgets.empty_state import EmptyState
 from caiman_gui.gui.widgets.field_view import FieldView
 from caiman_gui.gui.widgets.threshold_panel import ThresholdPanel
 from caiman_gui.gui.widgets.trace_view import Line, TraceView
+from caiman_gui.params.quality import QualityParams
 
 if TYPE_CHECKING:
     from caiman_gui.app.context import AppContext
@@ -97,6 +98,7 @@ class ReviewTab(StepTab):
         self.add_card("", self.decision)
         card = self.add_card("", self.queue)
         self._column.setStretchFactor(card, 100)
+        self.add_form(QualityParams, "quality", "Other limits", only=("use_ecc", "max_ecc"))
         self.decision.advance.setChecked(self.ctx.settings.auto_advance)
 
     def _connect(self) -> None:
@@ -126,7 +128,7 @@ class ReviewTab(StepTab):
     def refresh(self, topics: Topic) -> None:
         state = self.ctx.document.state
         self.run_box.setVisible(state.components is not None and self.status != "done")
-        if state.components is None or state.summary is None:
+        if not state.components or state.summary is None:  # none found, or all deleted
             self._components = None
             self._show_missing()
             return

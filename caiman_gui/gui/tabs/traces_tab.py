@@ -114,7 +114,7 @@ class TracesTab(StepTab):
     # ------------------------------------------------------------------ state
     def refresh(self, topics: Topic) -> None:
         state = self.ctx.document.state
-        if state.components is None:
+        if not state.components:  # none found, or all deleted
             self._components = None
             self._by_id = {}
             self._show_missing()

@@ -9,7 +9,6 @@ from PySide6.QtWidgets import QCheckBox, QGridLayout, QPushButton, QVBoxLayout, 
 
 from caiman_gui.gui import theme
 from caiman_gui.gui.widgets.footprint_layer import state_of
-from caiman_gui.gui.words import count
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -109,9 +108,7 @@ class DecisionPanel(QWidget):
     def show_progress(self, n_reviewed: int, n_all: int, n_accepted: int) -> None:
         """Show how many were decided on by hand."""
         self.progress_label.setText(
-            f"{n_reviewed:,} / {n_all:,} reviewed · {count(n_accepted, 'component')} accepted"
-            if n_all
-            else ""
+            f"{n_reviewed:,} / {n_all:,} reviewed · {n_accepted:,} accepted" if n_all else ""
         )
 
     def _on_clicked(self) -> None:

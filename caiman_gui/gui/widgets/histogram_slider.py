@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QPointF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QKeyEvent, QPainter, QPen, QPolygonF
 from PySide6.QtWidgets import (
     QDoubleSpinBox,
@@ -150,13 +150,11 @@ class HistogramStrip(QWidget):
             shades = [QColor(style.line)] * 3
         for i, bar in enumerate(self._bars):
             if bar > 0:
-                x = MARGIN + i * width
-                middle = x + width / 2
+                left, right = round(MARGIN + i * width), round(MARGIN + (i + 1) * width)
+                middle = MARGIN + (i + 0.5) * width
                 zone = 0 if middle < low else (2 if middle >= high else 1)
-                height = max(float(bar) * (base - 2), 1.0)
-                painter.fillRect(
-                    QRectF(x, base - height, max(width - 0.25, 1), height), shades[zone]
-                )
+                height = max(round(float(bar) * (base - 2)), 1)
+                painter.fillRect(left, base - height, max(right - left, 1), height, shades[zone])
 
     def _paint_handle(self, painter: QPainter, x: float, base: int, is_focused: bool) -> None:
         style = theme.current()
