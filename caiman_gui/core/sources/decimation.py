@@ -60,7 +60,8 @@ class BinnedMovie:
     @property
     def block_frames(self) -> int:
         """Bins per block."""
-        return min(256, self.data.shape[1])
+        n_bins: int = self.data.shape[1]
+        return min(256, n_bins)
 
     def frames(self, start: int, stop: int) -> NDArray[np.float32]:
         """Return bins start ... stop-1 as (n, H, W)."""

@@ -32,7 +32,7 @@ EXCURSION = 3.0
 #: Expected number of false seeds in a whole movie of noise.
 _FALSE_SEEDS = 0.05
 #: Energy of an excursion over that of its highest sample, in smoothed noise.
-_CLUSTER = 4.0
+_CLUSTER = 6.0
 #: Width of the Gaussian and half side of the box around a seed, in neuron diameters.
 _SIGMA_DIAMETERS, _BOX_DIAMETERS = 0.25, 0.9
 _REFINEMENTS = 4
