@@ -79,8 +79,11 @@ def check(rest):
         ["-m", "ruff", "check", "."],
         ["-m", "ruff", "format", "--check", "."],
         ["-m", "mypy"],
-        ["-c", "import sys; from importlinter.cli import lint_imports_command; "
-         "sys.exit(lint_imports_command())"],
+        [
+            "-c",
+            "import sys; from importlinter.cli import lint_imports_command; "
+            "sys.exit(lint_imports_command())",
+        ],
     )
     return max(call([venv_python(), *tool]) for tool in tools)
 
@@ -123,7 +126,9 @@ def apt_install(wanted):
     if shutil.which("apt-get") is None:
         names = " ".join(packages[-1] for packages in wanted)
         print(f"System libraries are missing. Their names on Debian are: {names}", file=sys.stderr)
-        print("Install them with your package manager if the window does not open.", file=sys.stderr)
+        print(
+            "Install them with your package manager if the window does not open.", file=sys.stderr
+        )
         return
     prefix = [] if os.geteuid() == 0 else ["sudo", "-n"]
     allowed = not prefix or (

@@ -26,7 +26,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(autouse=True)
-def private_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+def private_folders(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Keep settings, sessions and logs of the developer out of the tests, and theirs out of his."""
     home = tmp_path_factory.mktemp("home")
     for name in ("CONFIG", "DATA", "LOG"):
@@ -45,7 +47,7 @@ def shared_data() -> Path:
 
 
 @pytest.fixture(autouse=True)
-def nothing_left_running(request: pytest.FixtureRequest):  # noqa: ANN201
+def nothing_left_running(request: pytest.FixtureRequest):
     """Fail a test that leaves a thread, a running timer or a window behind."""
     before = set(threading.enumerate())
     app, windows = _windows(request)

@@ -33,6 +33,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 
 
+#: Understood, but not listed: what the program calls itself.
+INTERNAL_COMMANDS = {"warm-up": "caiman_gui.cli.warm_up"}
+
+
 def main(argv: Sequence[str], open_window: OpenWindow | None = None) -> int:
     """Run one sub-command.
 
@@ -83,6 +87,8 @@ def main(argv: Sequence[str], open_window: OpenWindow | None = None) -> int:
 
 def _dispatch(arguments: list[str], open_window: OpenWindow | None) -> int:
     command = arguments[0]
+    if command in INTERNAL_COMMANDS:
+        return int(importlib.import_module(INTERNAL_COMMANDS[command]).main())
     if command not in COMMANDS:
         if not command.startswith("-") and Path(command).suffix:
             raise InputError(

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-Float = "NDArray[np.float32]"
 Label = Literal["accept", "reject", "unsure"]
 
 
@@ -75,12 +74,13 @@ class MotionResult:
     @property
     def is_rigid(self) -> bool:
         """Whether there is one shift per frame."""
-        return self.shifts.shape[1] == 1
+        return bool(self.shifts.shape[1] == 1)
 
     @property
     def frame_shifts(self) -> NDArray[np.float32]:
         """(T, 2) mean shift of each frame over the patches."""
-        return self.shifts.mean(axis=1)
+        mean: NDArray[np.float32] = self.shifts.mean(axis=1)
+        return mean
 
 
 @dataclass(frozen=True, eq=False)

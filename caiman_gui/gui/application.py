@@ -68,6 +68,7 @@ def main(paths: Sequence[Path] = ()) -> int:
     handler = start_logging()
     app = make_application(sys.argv[:1])
     from caiman_gui.app.context import build_context
+    from caiman_gui.app.warm_up import KernelWarmUp
     from caiman_gui.gui.main_window import MainWindow
 
     ctx = build_context(log_tail=lambda: handler.lines()[-100:])
@@ -79,9 +80,12 @@ def main(paths: Sequence[Path] = ()) -> int:
         partial(window.files.open_paths, list(paths)) if paths else window.files.offer_recovery
     )
     QTimer.singleShot(0, window, opening)
+    kernels = KernelWarmUp(window)
+    QTimer.singleShot(0, window, kernels.start)
     try:
         return app.exec()
     finally:
+        kernels.close()
         ctx.reporter.remove_hooks()
         ctx.close()
         logs.close_logging()
