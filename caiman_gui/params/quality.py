@@ -56,12 +56,22 @@ class QualityParams(ParamModel):
         caiman="quality.use_cnn",
     )
     min_cnn_thr: float = param(
-        0.9, title="Shape, upper", help="Accept at or above this probability.", ge=0, le=1,
-        tier="hidden", caiman="quality.min_cnn_thr",
+        0.9,
+        title="Shape, upper",
+        help="Accept at or above this probability.",
+        ge=0,
+        le=1,
+        tier="hidden",
+        caiman="quality.min_cnn_thr",
     )
     cnn_lowest: float = param(
-        0.1, title="Shape, lower", help="Reject at or below this probability.", ge=0, le=1,
-        tier="hidden", caiman="quality.cnn_lowest",
+        0.1,
+        title="Shape, lower",
+        help="Reject at or below this probability.",
+        ge=0,
+        le=1,
+        tier="hidden",
+        caiman="quality.cnn_lowest",
     )
     use_ecc: bool = param(
         False,

@@ -152,6 +152,7 @@ def test_save_as_then_save(
     assert (tmp_path / "day1.cgproj").is_file()
     assert not window.isWindowModified()
     assert window.windowTitle().startswith("day1")
+    qtbot.waitUntil(lambda: not window.ctx.projects.is_saving, timeout=5_000)
     dialogs.asked.clear()
     window.ctx.document.undo_stack.undo()
     with qtbot.waitSignal(window.ctx.document.saved, timeout=10_000):

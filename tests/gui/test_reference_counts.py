@@ -7,10 +7,13 @@ and the process dies after about a thousand. A short test suite does not notice.
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
-from PySide6.QtGui import QPaintEvent
 from PySide6.QtWidgets import QWidget
+
+if TYPE_CHECKING:
+    from PySide6.QtGui import QPaintEvent
 
 REPEATS = 5000
 #: Other code may hold or drop a few; a leak is one per call.

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 EXCURSION = 3.0
 #: Expected number of false seeds in a whole movie of noise.
 _FALSE_SEEDS = 0.05
+#: Widest noise of a pixel, in that of the typical pixel.
+_WIDEST = 1.5
 #: Energy of an excursion over that of its highest sample, in smoothed noise.
 _CLUSTER = 6.0
 #: Width of the Gaussian and half side of the box around a seed, in neuron diameters.
@@ -182,13 +184,25 @@ class GreedySearch:
         negative = np.zeros(len(residual))
         per_noise = self._per_noise.reshape(-1)
 
+        low = np.zeros(len(residual), np.float32)
+        spread = np.zeros(len(residual), np.float32)
+
+        def measure(first: int) -> None:
+            part = slice(first, first + 2048)
+            low[part], middle = np.quantile(flat[part], (0.1587, 0.5), axis=1)
+            spread[part] = middle - low[part]
+
+        for _ in thread_map(measure, pieces, n_threads=n_threads, ctx=ctx):
+            pass
+        # Most pixels show noise only: a much wider spread is the activity of a busy cell.
+        typical = float(np.median(spread))
+        np.clip(spread, max(0.3 * typical, 1e-6), max(_WIDEST * typical, 1e-6), out=spread)
+        per_noise[:] = 1 / spread
+
         def standardise(first: int) -> None:
             part = slice(first, min(first + 2048, len(flat)))
-            low, middle = np.quantile(flat[part], (0.1587, 0.5), axis=1)
-            spread = np.maximum(middle - low, 1e-6)
-            flat[part] -= middle[:, None].astype(np.float32)
-            flat[part] /= spread[:, None].astype(np.float32)
-            per_noise[part] = 1 / spread
+            flat[part] -= (low[part] + spread[part])[:, None]
+            flat[part] /= spread[part, None]
             score_pixels(flat, part.start, part.stop, 1.0, self._score)
             score_pixels(flat, part.start, part.stop, -1.0, negative)
 
@@ -278,7 +292,8 @@ class GreedySearch:
             image /= np.float32(norm)
             trace = np.tensordot(image, box, axes=2).astype(np.float32)
             low, middle = np.quantile(trace, (0.1587, 0.5))
-            drive = np.maximum(trace - middle - 2 * (middle - low), 0).astype(np.float32)
+            spread = min(middle - low, 1.0)  # noise is 1; more is activity of the cell
+            drive = np.maximum(trace - low - 3 * spread, 0).astype(np.float32)
         return image, trace, top, left
 
     def _remove(
