@@ -256,7 +256,7 @@ def test_one_photon_cells_under_a_glow() -> None:
     toy = Toy(n_frames=600)
     rows, cols = np.mgrid[: SHAPE[0], : SHAPE[1]]
     glow = np.exp(-((rows - 18) ** 2 + (cols - 22) ** 2) / (2 * 25.0**2))
-    level = 200 + 20 * ndimage.gaussian_filter1d(rng.standard_normal(600), 15) * 8
+    level = 200 + 40 * ndimage.gaussian_filter1d(rng.standard_normal(600), 15)
     movie = toy.movie + level[:, None, None] * glow
     found = extract(movie.astype(np.float32), kind="one-photon", neuron_diameter_px=10.0)
     similarity = cosines(found, toy.footprints)
