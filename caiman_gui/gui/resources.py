@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 from functools import cache, lru_cache
 from pathlib import Path
 
@@ -70,6 +71,16 @@ def app_icon() -> QIcon:
 def app_pixmap(size_px: int, ratio: float = 1.0) -> QPixmap:
     """Return the mark of the application for a heading."""
     return _render(read("icon.svg"), size_px, ratio)
+
+
+def forget() -> None:
+    """Drop all pictures: they must not outlive the QApplication, or the exit can crash."""
+    for cached in (pixmap, icon, app_icon):
+        cached.cache_clear()
+
+
+# Runs before Qt takes the application down, because it is registered after Qt was imported.
+atexit.register(forget)
 
 
 def _render(svg: str, size_px: int, ratio: float) -> QPixmap:

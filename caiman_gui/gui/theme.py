@@ -6,6 +6,7 @@ carry the name of their icon in the property ``iconName``. ``apply`` reaches all
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import tempfile
 from dataclasses import asdict, dataclass
@@ -243,7 +244,9 @@ def _palette(theme: Theme) -> QPalette:
 @cache
 def _tinted_folder() -> tempfile.TemporaryDirectory[str]:
     # A style sheet can only name files, so its two tinted icons are written once per start.
-    return tempfile.TemporaryDirectory(prefix="caiman_gui_icons_", ignore_cleanup_errors=True)
+    folder = tempfile.TemporaryDirectory(prefix="caiman_gui_icons_", ignore_cleanup_errors=True)
+    atexit.register(folder.cleanup)
+    return folder
 
 
 def _tinted(where: tempfile.TemporaryDirectory[str], name: str, color: str) -> str:
