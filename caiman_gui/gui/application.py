@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import sys
@@ -89,3 +90,6 @@ def main(paths: Sequence[Path] = ()) -> int:
         ctx.reporter.remove_hooks()
         ctx.close()
         logs.close_logging()
+        # The window goes here, in this thread, while Qt still lives.
+        del window
+        gc.collect()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -72,6 +73,9 @@ def ctx(qtbot: QtBot, private_folders: None) -> Iterator[AppContext]:
     context = build_context()
     yield context
     assert context.close()
+    # Windows of this test are cycles of references. Were they left to the collector, it could
+    # destroy them in the thread of a later task, or after Qt has gone: both crash.
+    gc.collect()
 
 
 @pytest.fixture
