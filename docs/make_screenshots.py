@@ -40,8 +40,6 @@ def main() -> int:
 
 def picture_all(out: Path, theme_name: str, size: list[int]) -> None:
     """Open the window, go through the workflow, and save one picture a tab."""
-    from PySide6.QtTest import QTest
-
     from caiman_gui.app.context import build_context
     from caiman_gui.gui import theme
     from caiman_gui.gui.application import make_application
@@ -54,7 +52,7 @@ def picture_all(out: Path, theme_name: str, size: list[int]) -> None:
     window = MainWindow(ctx)
     window.resize(*size)
     window.show()
-    QTest.qWaitForWindowExposed(window)
+    live(500)
     save(window, out / "empty.png")
 
     window.actions_by_key["open_demo"].trigger()
@@ -67,7 +65,7 @@ def picture_all(out: Path, theme_name: str, size: list[int]) -> None:
     ctx.selection.select(accepted[min(4, len(accepted) - 1)])
     for name in window.tabs:
         window.show_tab(name)
-        QTest.qWait(1500)  # frames, outlines and plots arrive from the background
+        live(1500)  # frames, outlines and plots arrive from the background
         window.toasts.clear()
         save(window, out / f"{name}.png")
     ctx.document.undo_stack.setClean()  # nothing to ask about
@@ -77,20 +75,25 @@ def picture_all(out: Path, theme_name: str, size: list[int]) -> None:
 
 def wait_for(condition: Callable[[], bool], what: str) -> None:
     """Let the window live until something is true."""
-    from PySide6.QtTest import QTest
-
     for _ in range(PATIENCE_MS // 50):
         if condition():
             return
-        QTest.qWait(50)
+        live(50)
     raise SystemExit(f"gave up waiting for {what}")
+
+
+def live(milliseconds: int) -> None:
+    """Let events be handled for a while, without holding the lock that other threads need."""
+    from PySide6.QtCore import QEventLoop, QTimer
+
+    loop = QEventLoop()
+    QTimer.singleShot(milliseconds, loop.quit)
+    loop.exec()
 
 
 def save(window: MainWindow, path: Path) -> None:
     """Write what the window shows."""
-    from PySide6.QtTest import QTest
-
-    QTest.qWait(200)
+    live(200)
     window.grab().save(str(path))
     print(path)
 

@@ -90,7 +90,7 @@ def check(rest):
 
 def require_python():
     """Stop with a clear word on an interpreter that is too old."""
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036 - it may be started by an older one
         found = ".".join(map(str, sys.version_info[:3]))
         stop(f"Python 3.11 or later is needed; this is {found} ({sys.executable}).")
 

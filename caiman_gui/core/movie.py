@@ -39,7 +39,7 @@ class ArrayMovie:
 
     def __init__(self, array: NDArray[np.generic]) -> None:
         if array.ndim != 3:
-            raise ValueError(f"a movie has three axes (T, H, W), this array has shape {array.shape}")
+            raise ValueError(f"a movie has axes (T, H, W); this array has shape {array.shape}")
         self._array = array
 
     @property

@@ -1,4 +1,4 @@
-"""Threads over independent pieces of work, in a fixed order so that results never depend on them."""
+"""Threads over independent pieces of work, in a fixed order: results never depend on them."""
 
 from __future__ import annotations
 

@@ -13,7 +13,8 @@ class SummaryParams(ParamModel):
     spatial_filter: Literal["auto", "neuron", "none"] = param(
         "auto",
         title="Filter",
-        help="Neuron-sized filter before correlation and peak-to-noise; automatic: one-photon only.",
+        help="Filter of the size of a neuron before correlation and peak-to-noise; "
+        "automatic: for one-photon movies only.",
         tier="expert",
         caiman="correlation_pnr(center_psf)",
         labels={"auto": "Automatic", "neuron": "Neuron-sized", "none": "None"},
