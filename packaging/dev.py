@@ -46,7 +46,8 @@ WINDOW_LIBRARIES = {
     "libxcb-xkb.so.1": ["libxcb-xkb1"],
     "libxkbcommon-x11.so.0": ["libxkbcommon-x11-0"],
 }
-TEST_PROGRAMS = {"Xvfb": ["xvfb"]}
+# A virtual screen, and a window manager, without which no window gets the keyboard.
+TEST_PROGRAMS = {"Xvfb": ["xvfb"], "openbox": ["openbox"]}
 
 
 def main(arguments):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import tempfile
 import threading
@@ -51,7 +52,12 @@ def nothing_left_running(request: pytest.FixtureRequest):
     """Fail a test that leaves a thread, a running timer or a window behind."""
     before = set(threading.enumerate())
     app, windows = _windows(request)
+    if app is not None:
+        gc.disable()  # a worker thread must not destroy widgets; see app/collector.py
     yield
+    if app is not None:
+        gc.collect()
+        gc.enable()
     leaked = []
     if app is not None:
         leaked += _left_windows(app, windows)

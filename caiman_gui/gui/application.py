@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import os
 import sys
@@ -68,6 +67,7 @@ def main(paths: Sequence[Path] = ()) -> int:
     """
     handler = start_logging()
     app = make_application(sys.argv[:1])
+    from caiman_gui.app.collector import MainThreadCollector
     from caiman_gui.app.context import build_context
     from caiman_gui.app.warm_up import KernelWarmUp
     from caiman_gui.gui.main_window import MainWindow
@@ -81,6 +81,8 @@ def main(paths: Sequence[Path] = ()) -> int:
         partial(window.files.open_paths, list(paths)) if paths else window.files.offer_recovery
     )
     QTimer.singleShot(0, window, opening)
+    collector = MainThreadCollector(app)
+    collector.start()
     kernels = KernelWarmUp(window)
     QTimer.singleShot(0, window, kernels.start)
     try:
@@ -92,4 +94,4 @@ def main(paths: Sequence[Path] = ()) -> int:
         logs.close_logging()
         # The window goes here, in this thread, while Qt still lives.
         del window
-        gc.collect()
+        collector.stop()

@@ -15,9 +15,10 @@ WHOLE_PATH = Path(__file__).with_name("test_window.py")
 
 @pytest.fixture
 def virtual_screen():
-    """Start Xvfb and yield the name of its display."""
-    if shutil.which("Xvfb") is None:
-        pytest.skip("Xvfb is not installed (packaging/dev.py test installs it)")
+    """Start Xvfb with a window manager and yield the name of its display."""
+    for program in ("Xvfb", "openbox"):
+        if shutil.which(program) is None:
+            pytest.skip(f"{program} is not installed (packaging/dev.py test installs it)")
     reader, writer = os.pipe()
     server = subprocess.Popen(
         ["Xvfb", "-displayfd", str(writer), "-screen", "0", "1440x900x24", "-nolisten", "tcp"],
@@ -29,7 +30,14 @@ def virtual_screen():
         with os.fdopen(reader) as answer:
             number = answer.readline().strip()
         assert number, "Xvfb did not start"
+        manager = subprocess.Popen(
+            ["openbox", "--sm-disable"],
+            env={**os.environ, "DISPLAY": f":{number}"},
+            stderr=subprocess.DEVNULL,
+        )
         yield f":{number}"
+        manager.terminate()
+        manager.wait(10)
     finally:
         server.terminate()
         server.wait(10)

@@ -15,6 +15,7 @@ from PySide6.QtCore import Qt
 from caiman_gui.app.context import build_context
 from caiman_gui.gui import theme
 from caiman_gui.gui.main_window import MainWindow
+from caiman_gui.pipeline.outputs import EXPORT_FORMATS
 from caiman_gui.pipeline.steps import STEP_NAMES, StepStatus, status
 
 if TYPE_CHECKING:
@@ -52,6 +53,9 @@ class ScriptedDialogs:
     def about(self) -> None:
         pass
 
+    def tutorial(self) -> None:
+        pass
+
 
 @pytest.fixture
 def window(qtbot, qapp, tmp_path):
@@ -60,7 +64,8 @@ def window(qtbot, qapp, tmp_path):
     window = MainWindow(ctx, ScriptedDialogs(tmp_path))
     qtbot.addWidget(window)
     window.show()
-    qtbot.waitExposed(window)
+    with qtbot.waitActive(window, timeout=20_000):
+        window.activateWindow()
     yield window
     window.close()
     assert ctx.close()
@@ -112,15 +117,21 @@ def test_from_the_demo_recording_to_exported_cells(qtbot, window, tmp_path):
     assert document.state.labels == {accepted[1]: "reject"}
     assert all(status(name, document.state) is StepStatus.DONE for name in STEP_NAMES)
 
-    task = ctx.workflow.export("caiman", tmp_path / "cells.hdf5")
-    with qtbot.waitSignal(task.succeeded, timeout=RUN_MS):
-        pass
+    export(qtbot, window, "caiman", tmp_path / "cells.hdf5")
     with h5py.File(tmp_path / "cells.hdf5", "r") as file:
         assert file["estimates/idx_components"].shape == (len(kept),)
-    task = ctx.workflow.export("csv", tmp_path / "cells.csv")
-    with qtbot.waitSignal(task.succeeded, timeout=RUN_MS):
-        pass
-    tables = sorted(tmp_path.rglob("*.csv"))
-    assert tables
-    with tables[0].open(newline="", encoding="utf-8") as file:
-        assert len(list(csv.reader(file))) > 1
+    export(qtbot, window, "csv", tmp_path / "traces.csv")
+    with (tmp_path / "traces.csv").open(newline="", encoding="utf-8") as file:
+        head, *rows = csv.reader(file)
+    assert len(head) == 1 + len(kept)
+    assert len(rows) == document.state.recording.n_frames
+
+
+def export(qtbot, window, name, path):
+    """Choose a format in File > Export and wait for the file."""
+    window.dialogs.save_as = path
+    title = EXPORT_FORMATS[name].title
+    window.menus.export.aboutToShow.emit()
+    action = next(a for a in window.menus.export.actions() if title in a.text())
+    action.trigger()
+    qtbot.waitUntil(path.is_file, timeout=RUN_MS)

@@ -251,7 +251,10 @@ class InspectTab(StepTab):
         # The first call loads compiled code, which may take a second.
         generation = self._generation
         task = self.ctx.tasks.submit(
-            "Find seeds", lambda _task: (generation, _seeds(summary, sources, inside))
+            "Find seeds",
+            lambda _task: (generation, _seeds(summary, sources, inside)),
+            lane="preview",
+            is_quiet=True,
         )
         task.succeeded.connect(self._on_first_seeds)
         task.failed.connect(self.ctx.reporter.report)

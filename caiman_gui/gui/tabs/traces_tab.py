@@ -32,7 +32,7 @@ class TracesTab(StepTab):
     """Stacked plots of the current cell on one time axis, and the population raster."""
 
     def __init__(self, ctx: AppContext) -> None:
-        super().__init__(ctx, "traces", "Traces")
+        super().__init__(ctx, "traces", "Deconvolve")
         self._components: ComponentSet | None = None
         self._by_id: dict[int, Component] = {}
         self._accepted: tuple[int, ...] = ()
@@ -212,7 +212,9 @@ class TracesTab(StepTab):
             )
             return done.items[0]
 
-        task = self.ctx.tasks.submit(f"Preview of component {current}", work)
+        task = self.ctx.tasks.submit(
+            f"Preview of component {current}", work, lane="preview", is_quiet=True
+        )
         task.succeeded.connect(self._on_preview)
         task.failed.connect(self.ctx.reporter.report)
         self._preview_task = task
@@ -244,7 +246,9 @@ class TracesTab(StepTab):
 
             return ids, activity_raster(items, n_bins=RASTER_BINS, ctx=task), n_frames, rate
 
-        task = self.ctx.tasks.submit("Draw population activity", work)
+        task = self.ctx.tasks.submit(
+            "Draw population activity", work, lane="preview", is_quiet=True
+        )
         task.succeeded.connect(self._on_raster)
         task.failed.connect(self.ctx.reporter.report)
         self._raster_task = task

@@ -1,0 +1,53 @@
+"""Cycles are collected in the UI thread, and only there."""
+
+from __future__ import annotations
+
+import gc
+import threading
+
+import pytest
+
+from caiman_gui.app.collector import MainThreadCollector
+
+
+class _Cycle:
+    collected_in: list[threading.Thread]
+
+    def __init__(self, collected_in):
+        self.me = self
+        self.collected_in = collected_in
+
+    def __del__(self):
+        self.collected_in.append(threading.current_thread())
+
+
+@pytest.fixture
+def collector(qapp):
+    was_enabled = gc.isenabled()
+    collector = MainThreadCollector()
+    collector.start()
+    yield collector
+    collector.stop()
+    if not was_enabled:
+        gc.disable()
+
+
+def test_a_workers_garbage_is_collected_by_the_ui_thread(qtbot, collector):
+    collected_in = []
+
+    def work():
+        for _ in range(5000):
+            _Cycle(collected_in)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert not collected_in
+    qtbot.waitUntil(lambda: len(collected_in) == 5000, timeout=10_000)
+    assert set(collected_in) == {threading.main_thread()}
+
+
+def test_stopping_gives_the_automatic_collector_its_work_back(collector):
+    assert not gc.isenabled()
+    collector.stop()
+    assert gc.isenabled()
