@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 from bisect import bisect_right
 from dataclasses import dataclass, replace
 from itertools import accumulate
@@ -162,6 +163,12 @@ def _open_part(path: Path) -> TiffMovie:
             "Choose the movie files inside it.",
         )
     try:
+        if not stat.S_ISREG(path.stat().st_mode):  # opening a pipe would wait for ever
+            raise InputError(
+                "This is not a file",
+                f"{path} is a pipe or a device, which cannot be read twice.",
+                "Write the movie to a file, and open that.",
+            )
         with path.open("rb") as file:
             head = file.read(16)
     except OSError as exc:

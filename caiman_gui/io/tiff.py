@@ -64,8 +64,9 @@ class TiffMovie:
                 self._tif = tifffile.TiffFile(path)
                 self._scan()
             except _DAMAGE as exc:
-                why = str(exc).strip().rstrip(".") or "its structure makes no sense"
-                raise _damaged(path, why) from exc
+                is_clear = isinstance(exc, tifffile.TiffFileError) and str(exc)
+                why = str(exc) if is_clear else "its directory of pages makes no sense"
+                raise _in_words(path, exc, why.strip().rstrip(".")) from exc
             on_failure.pop_all()
 
     def frames(self, start: int, stop: int) -> NDArray[np.generic]:
@@ -80,9 +81,8 @@ class TiffMovie:
         except InputError:
             raise
         except _DAMAGE as exc:
-            raise _damaged(
-                self.path, f"frames {start} to {stop - 1} cannot be read ({str(exc).strip()})"
-            ) from exc
+            which = f"frame {start}" if stop - start == 1 else f"frames {start} to {stop - 1}"
+            raise _in_words(self.path, exc, f"{which} cannot be decoded") from exc
         return out.astype(self.dtype, copy=False)
 
     def close(self) -> None:
@@ -95,6 +95,8 @@ class TiffMovie:
     def _scan(self) -> None:
         """Find shape, type, metadata and where the frames lie."""
         tif, notes = self._tif, []
+        if not tif.series:
+            raise _damaged(self.path, "it holds no image")
         series = max(tif.series, key=lambda item: prod(item.shape))
         if len(tif.series) > 1:
             notes.append(
@@ -225,11 +227,13 @@ def _too_many_axes(path: Path, sizes: dict[str, int], shape: tuple[int, ...]) ->
         parts.append(f"{planes} planes")
     frames = sizes.get("T", 1)
     what = " and ".join(parts)
+    why = f"{path} holds {what}, with {frames} frame{'s' if frames != 1 else ''} each."
     if not parts:
-        what = "images along several axes, of shape " + " x ".join(str(n) for n in shape)
+        sides = " x ".join(str(n) for n in shape)
+        why = f"{path} holds an array of {sides}; a movie is time x rows x columns."
     return InputError(
         "The file holds more than one channel or plane",
-        f"{path} holds {what}, with {frames} frame{'s' if frames != 1 else ''} each.",
+        why,
         "Export one channel and one plane as a movie of its own (ImageJ: Image > Duplicate..., "
         "or Image > Hyperstacks > Reduce Dimensionality), then open that.",
     )
@@ -297,6 +301,17 @@ def _require_usable_type(dtype: np.dtype, path: Path) -> None:
             f"{path} stores {dtype.name}; a movie holds integers of up to 32 bit or real numbers.",
             "Export the movie as 16-bit integers.",
         )
+
+
+def _in_words(path: Path, exc: BaseException, why: str) -> InputError:
+    """Tell a disk that fails from content that is damaged, which ``why`` explains."""
+    if isinstance(exc, OSError) and exc.errno is not None:  # the disk, not the content
+        return InputError(
+            "The file cannot be read",
+            f"{path}: {exc.strerror or exc}.",
+            "Check that the disk is connected, or copy the file to this computer.",
+        )
+    return _damaged(path, why)
 
 
 def _damaged(path: Path, why: str) -> InputError:
