@@ -36,7 +36,7 @@ class Console:
         self._guard = threading.RLock()
         self._has_bar = False
         self._last_shown = -_LINE_EVERY_S
-        self._messages = {""}
+        self._stages = {""}
         self._started = time.monotonic()
 
     def say(self, text: str) -> None:
@@ -66,9 +66,11 @@ class Console:
                 if now - self._last_shown >= _BAR_EVERY_S:
                     self._last_shown = now
                     self._draw(fraction, message, now)
-            elif message not in self._messages or now - self._last_shown >= _LINE_EVERY_S:
+                return
+            stage = message.partition(":")[0]  # "Searching for cells: 12 found" is one stage
+            if stage not in self._stages or now - self._last_shown >= _LINE_EVERY_S:
                 self.write(f"{100 * fraction:3.0f} %  {message}{self._left(fraction, now)}\n")
-                self._messages.add(message)
+                self._stages.add(stage)
                 self._last_shown = now
 
     def close(self) -> None:
