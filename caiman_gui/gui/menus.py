@@ -35,7 +35,7 @@ def build_menus(
     undo_stack: QUndoStack,
 ) -> Menus:
     """Fill the menu bar of a window."""
-    by_name = {name: window.menuBar().addMenu(name) for name in MENUS}
+    by_name = {name: window.menuBar().addMenu(f"&{name}") for name in MENUS}
     recent, export = QMenu("Recent", window), QMenu("Export", window)
     theme.set_icon(export.menuAction(), "export")
     recent.aboutToShow.connect(lambda: files.fill_recent(recent))

@@ -297,3 +297,8 @@ def test_the_demo_is_one_click_away(
     assert recording is not None
     assert (recording.n_frames, recording.height, recording.width) == (1000, 128, 128)
     assert recording.frame_rate_hz == pytest.approx(20)
+
+
+def test_menus_can_be_reached_with_alt(window):
+    titles = [action.text() for action in window.menuBar().actions()]
+    assert titles == ["&File", "&Edit", "&View", "&Run", "&Help"]
