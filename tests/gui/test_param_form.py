@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QComboBox, QLineEdit
+from PySide6.QtCore import QEvent, QObject, Qt
+from PySide6.QtWidgets import QApplication, QComboBox, QLineEdit, QWidget
 
 from caiman_gui.gui.widgets.param_form import ParamForm
-from caiman_gui.gui.widgets.param_row import tooltip
+from caiman_gui.gui.widgets.param_row import ChoiceBox, tooltip
 from caiman_gui.params.base import field_specs
 from caiman_gui.params.motion import MotionParams
 from caiman_gui.params.recording import RecordingParams
@@ -176,3 +176,36 @@ def test_the_tooltip_tells_range_sides_and_caimans_name() -> None:
     text = tooltip(spec)
     for part in ("1 to 500 px", "fast movements are cut off", "motion.max_shifts"):
         assert part in text
+
+
+def test_no_part_of_a_form_is_ever_a_window_of_its_own(qtbot: QtBot) -> None:
+    shown = []
+
+    class Watch(QObject):
+        def eventFilter(self, target: QObject, event: QEvent) -> bool:
+            if event.type() == QEvent.Type.Show and isinstance(target, QWidget):
+                shown.append(target)
+            return False
+
+    app = QApplication.instance()
+    watch = Watch()
+    app.installEventFilter(watch)
+    form = ParamForm(MotionParams, "motion")
+    app.removeEventFilter(watch)
+    qtbot.addWidget(form)
+    assert not shown
+
+
+def test_a_long_choice_is_shown_by_its_beginning(qtbot: QtBot) -> None:
+    form = ParamForm(TraceParams, "traces")
+    qtbot.addWidget(form)
+    form.resize(300, 200)
+    form.show()
+    box = form.editor("ar_order")
+    assert isinstance(box, ChoiceBox)
+    assert box.shown_text(400) == "AR(1): instant rise, exponential decay"
+    assert box.shown_text(100) == "AR(1)"
+    box.showPopup()
+    width = box.fontMetrics().horizontalAdvance(box.currentText())
+    assert box.view().minimumWidth() > width
+    box.hidePopup()

@@ -98,7 +98,7 @@ class ReviewTab(StepTab):
         self.add_card("", self.decision)
         card = self.add_card("", self.queue)
         self._column.setStretchFactor(card, 100)
-        self.add_form(QualityParams, "quality", "Other limits", only=("use_ecc", "max_ecc"))
+        self.add_form(QualityParams, "quality", only=("use_ecc", "max_ecc"), more="Other limits")
         self.decision.advance.setChecked(self.ctx.settings.auto_advance)
 
     def _connect(self) -> None:

@@ -119,12 +119,13 @@ class StepTab(QWidget):
         run_layout.setSpacing(8)
         run_layout.addWidget(self.forecast_label)
         run_layout.addLayout(buttons)
-        self.run_box.setVisible(self.step is not None)
         outer = QVBoxLayout(self.side)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.setSpacing(0)
         outer.addWidget(scroll, 1)
         outer.addWidget(self.run_box)
+        # Not before it has a parent: shown without one, it would be a window of its own.
+        self.run_box.setVisible(self.step is not None)
         return self.side
 
     def set_content(self, widget: QWidget) -> None:
@@ -156,9 +157,10 @@ class StepTab(QWidget):
         group: str,
         title: str = "",
         only: Collection[str] | None = None,
+        more: str = "More",
     ) -> ParamForm:
         """Add the form of a parameter group, wired to the document in both directions."""
-        form = ParamForm(model_cls, group, only)
+        form = ParamForm(model_cls, group, only, more=more)
         form.valueChanged.connect(lambda model: self._on_params(group, model))
         self._forms.append(form)
         self.form = self.form or form

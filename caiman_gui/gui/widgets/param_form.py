@@ -29,6 +29,8 @@ class ParamForm(QWidget):
         Name of the group, for paths such as ``motion.max_shift_px``.
     only : collection of str, optional
         Names of the fields to show; all that are not hidden by default.
+    more : str
+        What the button that shows the fields for experts says.
 
     Signals
     -------
@@ -44,9 +46,11 @@ class ParamForm(QWidget):
         group: str,
         only: Collection[str] | None = None,
         parent: QWidget | None = None,
+        more: str = "More",
     ) -> None:
         super().__init__(parent)
         self.group = group
+        self._more_text = more
         self._model_cls = model_cls
         self._model: ParamModel = model_cls()
         self.rows: dict[str, ParamRow] = {}
@@ -57,9 +61,10 @@ class ParamForm(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(8)
-        layout.addWidget(self._grid(basic))
+        if basic:
+            layout.addWidget(self._grid(basic))
         self.more = QToolButton()
-        self.more.setText("More")
+        self.more.setText(more)
         self.more.setProperty("role", "more")
         self.more.setCheckable(True)
         self.more.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
@@ -67,11 +72,11 @@ class ParamForm(QWidget):
         self.more.toggled.connect(self._on_more)
         self.expert = self._grid(expert)
         self.expert.hide()
-        self.more.setVisible(bool(expert))
         line = QHBoxLayout()
         line.addWidget(self.more)
         line.addStretch(1)
         layout.addLayout(line)
+        self.more.setVisible(bool(expert))  # once it has a parent, or a window would flash
         layout.addWidget(self.expert)
         self._show_enabled()
 
@@ -145,7 +150,7 @@ class ParamForm(QWidget):
 
     def _on_more(self, shown: bool) -> None:
         self.expert.setVisible(shown)
-        self.more.setText("Less" if shown else "More")
+        self.more.setText("Less" if shown and self._more_text == "More" else self._more_text)
         theme.set_icon(self.more, "chevron-down" if shown else "chevron-right", "muted")
 
     def _show_enabled(self) -> None:

@@ -6,15 +6,27 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Qt, Signal
-from PySide6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLineEdit, QToolButton, QWidget
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QHBoxLayout,
+    QLineEdit,
+    QStyle,
+    QStyleOptionComboBox,
+    QStylePainter,
+    QToolButton,
+    QWidget,
+)
 
 from caiman_gui.gui import theme
 
 if TYPE_CHECKING:
-    from PySide6.QtGui import QKeyEvent, QWheelEvent
+    from PySide6.QtGui import QKeyEvent, QPaintEvent, QWheelEvent
 
     from caiman_gui.params.base import FieldSpec
 
+#: Room for the frame, padding and scroll bar of an open list.
+_LIST_MARGIN_PX = 40
 _UNITS = {"_px": "µm", "_frames": "s"}
 
 
@@ -34,7 +46,34 @@ class NumberEdit(QLineEdit):
 
 
 class ChoiceBox(QComboBox):
-    """A choice that the wheel does not change by accident while the column is scrolled."""
+    """A choice that the wheel does not change by accident while the column is scrolled.
+
+    The list is as wide as its longest text; the box itself shows the beginning.
+    """
+
+    def showPopup(self) -> None:
+        texts = (self.itemText(index) for index in range(self.count()))
+        wanted = max((self.fontMetrics().horizontalAdvance(text) for text in texts), default=0)
+        self.view().setMinimumWidth(max(self.width(), wanted + _LIST_MARGIN_PX))
+        super().showPopup()
+
+    def shown_text(self, room_px: int) -> str:
+        """Return the words of the choice, or as much of them as fits: first what is explained."""
+        text, metrics = self.currentText(), self.fontMetrics()
+        if metrics.horizontalAdvance(text) <= room_px:
+            return text
+        return metrics.elidedText(text.partition(": ")[0], Qt.TextElideMode.ElideRight, room_px)
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        option = QStyleOptionComboBox()
+        self.initStyleOption(option)
+        part = QStyle.SubControl.SC_ComboBoxEditField
+        kind = QStyle.ComplexControl.CC_ComboBox
+        room = self.style().subControlRect(kind, option, part, self).width()
+        option.currentText = self.shown_text(room)
+        painter = QStylePainter(self)
+        painter.drawComplexControl(kind, option)
+        painter.drawControl(QStyle.ControlElement.CE_ComboBoxLabel, option)
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         event.ignore()
