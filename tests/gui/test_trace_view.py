@@ -122,3 +122,11 @@ def test_no_lines_and_one_frame_are_shown(view):
 )  # fmt: skip
 def test_values_have_three_digits(value, text):
     assert format_value(value) == text
+
+
+def test_closing_leaves_the_plot_in_one_piece(qtbot):
+    view = TraceView("Trace")
+    qtbot.addWidget(view)
+    view.plot.close()
+    assert view.plot.plotItem is not None
+    assert view.plot.viewport() is not None

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from caiman_gui.gui import theme
 from caiman_gui.gui.widgets.image_view import lookup_table
+from caiman_gui.gui.widgets.plot import Plot
 
 if TYPE_CHECKING:
     import numpy as np
@@ -44,7 +45,7 @@ class RasterView(QWidget):
         head.addWidget(self.title)
         head.addWidget(self.note)
         head.addStretch(1)
-        self.plot = pg.PlotWidget()
+        self.plot = Plot()
         self.plot.setMenuEnabled(False)
         self.plot.hideButtons()
         self.plot.setFrameShape(self.plot.Shape.NoFrame)

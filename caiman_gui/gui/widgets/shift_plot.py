@@ -11,6 +11,7 @@ from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QWidget
 
 from caiman_gui.gui import theme
+from caiman_gui.gui.widgets.plot import Plot
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,7 +34,7 @@ class _TimeBox(pg.ViewBox):  # type: ignore[misc]
         event.accept()
 
 
-class TimePlot(pg.PlotWidget):  # type: ignore[misc]
+class TimePlot(Plot):
     """Several courses (T,) over time in seconds, with a line at the current frame.
 
     Signals

@@ -13,6 +13,7 @@ from PySide6.QtGui import QColor, QPen
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from caiman_gui.gui import theme
+from caiman_gui.gui.widgets.plot import Plot
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -83,7 +84,7 @@ class TraceView(QWidget):
         head.addWidget(self._legend)
         head.addStretch(1)
         head.addWidget(self._value)
-        self.plot = pg.PlotWidget(self)
+        self.plot = Plot(self)
         self._prepare_plot(unit)
         self._items: list[pg.PlotDataItem] = []
         self._cursor = pg.InfiniteLine(angle=90, movable=False)
