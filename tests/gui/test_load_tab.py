@@ -10,9 +10,11 @@ from conftest import write_movie
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel, QLineEdit, QPushButton
 
+from caiman_gui.gui.presets import change_microscope
 from caiman_gui.gui.tabs.load_tab import LoadTab
 from caiman_gui.gui.widgets.drop import natural_key, sort_files
 from caiman_gui.params.recording import RecordingParams
+from caiman_gui.params.run import RunParams
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -131,3 +133,32 @@ def test_dropped_files_are_told_apart(tmp_path: Path) -> None:
     assert found.projects == (project,)
     assert [p.name for p in found.others] == ["notes.txt"]
     assert natural_key(Path("x2")) < natural_key(Path("x10"))
+
+
+def test_another_microscope_brings_its_parameters_as_one_step(
+    qtbot: QtBot, tab: LoadTab, ctx: AppContext
+) -> None:
+    told = []
+    ctx.reporter.message.connect(told.append)
+    ctx.document.set_params(ctx.document.state.params.with_value("motion.max_shift_px", 20.0))
+    before = ctx.document.state.params
+    box = tab.params.editor("kind")
+    box.setFocus()
+    qtbot.keyClick(box, Qt.Key.Key_Down)
+    params = ctx.document.state.params
+    assert params.recording.kind == "one-photon"
+    assert params.recording.decay_time_s == 0.6
+    assert params.sources.neuron_diameter_px == 13.0
+    assert params.motion.max_shift_px == 20.0
+    assert "Neuron diameter 10 → 13 px" in told[-1].detail
+    ctx.document.undo_stack.undo()
+    assert ctx.document.state.params == before
+    assert box.currentData() == "two-photon"
+
+
+def test_what_was_set_by_hand_survives_another_microscope() -> None:
+    own = RunParams().with_value("sources.neuron_diameter_px", 7.0)
+    changed, words = change_microscope(own, "one-photon")
+    assert changed.sources.neuron_diameter_px == 7.0
+    assert not any("Neuron diameter" in word for word in words)
+    assert change_microscope(changed, "two-photon")[0] == own

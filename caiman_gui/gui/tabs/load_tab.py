@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QGridLayout, QPushButton, QVBoxLayout, QWidget
 
 from caiman_gui.app.topics import Topic
-from caiman_gui.gui import theme, words
+from caiman_gui.gui import presets, theme, words
 from caiman_gui.gui.tabs.step_tab import StepTab
 from caiman_gui.gui.widgets.empty_state import MARK, EmptyState
 from caiman_gui.gui.widgets.file_list import FileList
@@ -124,6 +124,19 @@ class LoadTab(StepTab):
             theme.set_icon(button, "project" if path.suffix == ".cgproj" else "movie", "muted")
             button.clicked.connect(lambda _=False, p=path: self.recentRequested.emit(p))
             self._recent.addWidget(button, 0, Qt.AlignmentFlag.AlignLeft)
+
+    def _on_params(self, group: str, model: Any) -> None:
+        """Take an edit; another microscope brings the parameters that go with it."""
+        params = self.ctx.document.state.params
+        if group != "recording" or model.kind == params.recording.kind:
+            super()._on_params(group, model)
+            return
+        changed, changes = presets.change_microscope(params, model.kind)
+        self.ctx.document.set_params(changed, f"Change microscope to {model.kind}")
+        if changes:
+            self.ctx.reporter.tell(
+                f"Set for {model.kind} imaging", "\n".join(changes), "Edit > Undo takes it back."
+            )
 
     def _show_state(self) -> None:
         state = self.ctx.document.state
