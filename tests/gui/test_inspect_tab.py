@@ -111,11 +111,27 @@ def test_seeds_are_found_within_a_frame(filled):
 
 
 def test_images_share_zoom(filled, qtbot):
-    filled.pnr.image.view.setRange(xRange=(10, 30), yRange=(10, 30), padding=0)
-    wanted = filled.pnr.image.view.viewRange()[0]
-    qtbot.waitUntil(
-        lambda: filled.correlation.image.view.viewRange()[0] == pytest.approx(wanted, abs=2)
-    )
+    filled.pnr.image.center_on(20, 25, 10)
+    height, width = filled.pnr.image.image.shape
+    shares = []
+    for panel in (filled.correlation, filled.pnr, filled.third):
+        seen = panel.image.view.viewRect()
+        assert (seen.center().x(), seen.center().y()) == pytest.approx((25, 20), abs=0.01)
+        shares.append(min(seen.width() / width, seen.height() / height))
+    assert shares == pytest.approx([shares[1]] * 3)
+    assert shares[1] < 0.5
+
+
+def test_images_are_laid_out_by_their_shape(filled):
+    outer, inner = filled._splitters
+    row, column = Qt.Orientation.Horizontal, Qt.Orientation.Vertical
+    for shape, wanted in (
+        ((64, 64), (row, column)),
+        ((200, 3000), (column, column)),
+        ((300, 100), (row, row)),
+    ):
+        filled._arrange(shape)
+        assert (outer.orientation(), inner.orientation()) == wanted
 
 
 def test_third_image_can_be_chosen(filled, qtbot):

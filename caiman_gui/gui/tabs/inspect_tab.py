@@ -32,6 +32,9 @@ MAX_DRAWN = 4_000
 #: Two cells nearer than this share of the diameter would cover each other by more than half.
 MIN_DISTANCE = 0.75
 DENSITY_BINS = 96
+#: Width over height of a field from which on all images lie side by side, or one below the other.
+MOST_NARROW, LEAST_WIDE = 0.5, 2.5
+_LARGE_PX, _SMALL_PX = 540, 380
 POINT_HINT = "Point at a pixel to read its values."
 THIRD = {"mean": "Mean", "max": "Max", "std": "Deviation"}
 
@@ -124,13 +127,34 @@ class InspectTab(StepTab):
         self.third.image.link_to(self.correlation.image)
         self.circle = DiameterCircle(self.correlation.image)
         self.circle.diameterChanged.connect(self._on_diameter)
-        views = QSplitter(Qt.Orientation.Horizontal)
-        views.setChildrenCollapsible(False)
+        views, side = QSplitter(Qt.Orientation.Horizontal), QSplitter(Qt.Orientation.Vertical)
+        views.addWidget(self.correlation)
+        views.addWidget(side)
+        side.addWidget(self.pnr)
+        side.addWidget(self.third)
+        self._splitters = (views, side)
+        for splitter in self._splitters:
+            splitter.setChildrenCollapsible(False)
+        views.setSizes([_LARGE_PX, _SMALL_PX])
+        views.setStretchFactor(0, _LARGE_PX)
+        views.setStretchFactor(1, _SMALL_PX)
         for panel in (self.correlation, self.pnr, self.third):
-            views.addWidget(panel)
             panel.image.hovered.connect(self._on_hovered)
             panel.image.left.connect(self._on_left)
         return views
+
+    def _arrange(self, shape: tuple[int, ...]) -> None:
+        """Lay the images (H, W) out so that little room is lost: one large, or all in a row."""
+        ratio = shape[1] / max(shape[0], 1)
+        row, column = Qt.Orientation.Horizontal, Qt.Orientation.Vertical
+        outer, inner = (row, column) if ratio > MOST_NARROW else (row, row)
+        if ratio > LEAST_WIDE:
+            outer = column
+        for splitter, wanted in zip(self._splitters, (outer, inner), strict=True):
+            if splitter.orientation() != wanted:
+                splitter.setOrientation(wanted)
+                is_whole = splitter is self._splitters[0] and outer == inner
+                splitter.setSizes([1000, 2000] if is_whole else [1000, 1000])
 
     def _build_controls(self) -> None:
         self.count_label = theme.label("–", "number")
@@ -214,6 +238,7 @@ class InspectTab(StepTab):
         self.show_empty(self._empty)
 
     def _show_images(self, summary: SummaryImages) -> None:
+        self._arrange(summary.mean.shape)
         self.correlation.image.set_image(summary.correlation)
         self.pnr.image.set_image(summary.pnr)
         sources = self.ctx.document.state.params.sources

@@ -12,6 +12,7 @@ from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QWidget
 
 from caiman_gui.gui import theme
+from caiman_gui.gui.widgets.view_link import ViewLink
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -83,6 +84,7 @@ class ImageView(pg.GraphicsView):  # type: ignore[misc]
         self.view.addItem(self.image_item)
         self._image: NDArray[Any] | None = None
         self._levels: tuple[float, float] | None = None
+        self._link: ViewLink | None = None
         self._title = theme.label(title, "overlay")
         self._title.setParent(self)
         self._title.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
@@ -93,6 +95,7 @@ class ImageView(pg.GraphicsView):  # type: ignore[misc]
         self._readout.hide()
         self.setMinimumSize(160, 120)
         self.setAccessibleName(title or "Image")
+        self.view.sigRangeChanged.connect(self._on_range)
         self.scene().sigMouseMoved.connect(self._on_moved)
         self.scene().sigMouseClicked.connect(self._on_clicked)
         self.set_color_map(color_map)
@@ -171,9 +174,12 @@ class ImageView(pg.GraphicsView):  # type: ignore[misc]
         self.view.autoRange()
 
     def link_to(self, other: ImageView) -> None:
-        """Share zoom and position with another view, in both directions."""
-        self.view.setXLink(other.view)
-        self.view.setYLink(other.view)
+        """Share zoom and position with another view and those it is linked to already."""
+        if other._link is None:
+            other._link = ViewLink()
+            other._link.add(other)
+        self._link = other._link
+        self._link.add(self)
 
     def center_on(self, row: float, col: float, size_px: float) -> None:
         """Show ``size_px`` pixels around a point (row, column)."""
@@ -196,6 +202,10 @@ class ImageView(pg.GraphicsView):  # type: ignore[misc]
         # The first resize is the first time that the view knows its size.
         if event is not None and not event.oldSize().isValid() and self._image is not None:
             self.reset_view()
+
+    def _on_range(self) -> None:
+        if self._link is not None:
+            self._link.moved(self)
 
     def _pixel(self, scene_position: QPointF) -> tuple[int, int] | None:
         if self._image is None:
