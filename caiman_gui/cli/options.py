@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -102,6 +103,8 @@ def resolve_twins(given: Given, recording: RecordingRef) -> RunParams:
     values: dict[str, dict[str, Any]] = {}
     for spec, number in given.twins:
         converted = number * _scale(spec, given.params, recording)
+        if not math.isfinite(converted):
+            raise _unusable_twin(spec, f"{number:g}", "the result is out of range")
         values.setdefault(spec.group, {})[spec.name] = (
             round(converted) if spec.kind == "int" else converted
         )
@@ -169,13 +172,12 @@ def _number(spec: FieldSpec, text: str) -> int | float:
 
 def _twin_number(spec: FieldSpec, text: str) -> float:
     try:
-        return float(text)
+        number = float(text)
     except ValueError:
-        raise ParameterError(
-            f"--{spec.group}.{spec.twin} {text} cannot be used".replace("_", "-"),
-            "A number is expected.",
-            "",
-        ) from None
+        number = math.nan
+    if not math.isfinite(number):
+        raise _unusable_twin(spec, text, "a number is expected")
+    return number
 
 
 def _scale(spec: FieldSpec, params: RunParams, recording: RecordingRef) -> float:
@@ -207,6 +209,15 @@ def _require_available(params: RunParams) -> None:
             "This version has no shape classifier.",
             "Leave it off; trace SNR and spatial correlation decide.",
         )
+
+
+def _unusable_twin(spec: FieldSpec, text: str, why: str) -> ParameterError:
+    option = f"--{spec.group}.{spec.twin}".replace("_", "-")
+    return ParameterError(
+        f"{option} {text!r} cannot be used",
+        f"{spec.title}: {why}.",
+        "See 'caiman-gui params'.",
+    )
 
 
 def _unusable(spec: FieldSpec, text: str, why: str) -> ParameterError:

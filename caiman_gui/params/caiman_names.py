@@ -22,9 +22,18 @@ _CAIMAN_GROUPS = {
     "data", "init", "preprocess", "patch", "spatial", "temporal", "merging", "online", "ring_CNN",
 }  # fmt: skip
 _SHARED_GROUPS = {"motion", "quality"}
+#: Names whose values are calculated with.
+_NUMBERS = {
+    "init.gSig", "init.gSiz", "motion.strides", "motion.overlaps", "motion.max_shifts",
+    "motion.gSig_filt", "data.dxy",
+}  # fmt: skip
 _HINT = 'Nest parameters by group, such as {"motion": {"max_shift_px": 9}}.'
 #: The most names listed in one note.
 _LISTED = 12
+_LONGEST_NAME = 60
+_LONGEST_NOTE = 400
+#: A parameter file is a few kilobytes; a much larger file is something else.
+_MOST_BYTES = 16 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,22 +68,11 @@ def read_params_file(path: Path, base: RunParams) -> tuple[RunParams, tuple[str,
     ParameterError
         If a name of ours is unknown, or a value out of range.
     """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
-    except OSError as exc:
-        raise InputError(
-            "The parameter file cannot be read", f"{path}: {exc.strerror or exc}.",
-            "Check the name and the folder.",
-        ) from exc  # fmt: skip
-    except ValueError as exc:
-        raise InputError(
-            "The parameter file is not JSON", f"{path}: {exc}.",
-            _HINT,
-        ) from exc  # fmt: skip
+    content = _read_json(path)
     if not isinstance(content, dict):
         raise InputError(
             "The parameter file holds no parameters",
-            f"{path} holds a {type(content).__name__}, not names with values.",
+            f"{path} holds no names with values.",
             _HINT,
         )
     if is_caiman(content):
@@ -83,11 +81,36 @@ def read_params_file(path: Path, base: RunParams) -> tuple[RunParams, tuple[str,
     for group, fields in content.items():
         if not isinstance(fields, dict):
             raise ParameterError(
-                f"{path.name}: '{group}' is not a group of parameters",
+                f"{path.name}: '{group[:_LONGEST_NAME]}' is not a group of parameters",
                 f"The groups are {', '.join(GROUPS)}.",
                 _HINT,
             )
     return base.with_values(content), ()
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        with path.open("rb") as file:
+            raw = file.read(_MOST_BYTES + 1)
+    except OSError as exc:
+        raise InputError(
+            "The parameter file cannot be read", f"{path}: {exc.strerror or exc}.",
+            "Check the name and the folder.",
+        ) from exc  # fmt: skip
+    if len(raw) > _MOST_BYTES:
+        why = f"it is larger than {_MOST_BYTES // 2**20} MB"
+    else:
+        try:
+            return json.loads(raw.decode("utf-8-sig"))
+        except json.JSONDecodeError as exc:
+            why = str(exc)
+        except UnicodeDecodeError:
+            why = "it is not text"
+        except RecursionError:
+            why = "its brackets are nested too deeply"
+        except ValueError:  # Python refuses to read numbers with thousands of digits
+            why = "it holds a number that is far too long"
+    raise InputError("The parameter file is not JSON", f"{path}: {why}.", _HINT)
 
 
 def is_caiman(content: Mapping[str, Any]) -> bool:
@@ -115,14 +138,7 @@ def from_caiman(content: Mapping[str, Any]) -> Translation:
 
     for special in (_kind, _diameter, _thresholds, _patches, _motion_widths, _pixel_size,
                     _background, _model, _without_counterpart):  # fmt: skip
-        try:
-            used |= special(given, put, notes)
-        except TypeError as exc:
-            raise ParameterError(
-                "A CaImAn parameter has an unexpected form",
-                f"One of {', '.join(sorted(given))} is no number or list of numbers: {exc}.",
-                "Write the file with CaImAn's own to_jsonfile.",
-            ) from exc
+        used |= special(given, put, notes)
     for caiman_name, path in _plain_names().items():
         if caiman_name in given and caiman_name not in used:
             used.add(caiman_name)
@@ -133,7 +149,7 @@ def from_caiman(content: Mapping[str, Any]) -> Translation:
         listed = ", ".join(unknown[:_LISTED])
         more = f" and {len(unknown) - _LISTED} more" if len(unknown) > _LISTED else ""
         notes.append(f"CaImAn parameters without a counterpart here: {listed}{more}.")
-    return Translation(values, tuple(notes))
+    return Translation(values, tuple(note[:_LONGEST_NOTE] for note in notes))
 
 
 def _plain_names() -> dict[str, str]:
@@ -154,7 +170,13 @@ def _known_names() -> set[str]:
 
 
 def _nested_names(content: Mapping[str, Any]) -> dict[str, Any]:
-    """Flatten ``{"init": {"K": 5}, "fr": 30}`` to ``{"init.K": 5, "data.fr": 30}``."""
+    """Flatten ``{"init": {"K": 5}, "fr": 30}`` to ``{"init.K": 5, "data.fr": 30}``.
+
+    Raises
+    ------
+    ParameterError
+        If a value that has to be a number or a list of numbers is not.
+    """
     home = {name.partition(".")[2]: name for name in sorted(_known_names())}
     given: dict[str, Any] = {}
     for key, value in content.items():
@@ -162,7 +184,25 @@ def _nested_names(content: Mapping[str, Any]) -> dict[str, Any]:
             given.update({f"{key}.{name}": inner for name, inner in value.items()})
         else:
             given[home.get(key, key)] = value
+    for name in _NUMBERS & given.keys():
+        if not _is_numeric(given[name]):
+            raise ParameterError(
+                f"The CaImAn parameter {name} has an unexpected form",
+                f"{name} = {str(given[name])[:_LONGEST_NAME]}: a number or a list of numbers is "
+                "expected.",
+                "Correct it, or write the file with CaImAn's own to_jsonfile.",
+            )
     return given
+
+
+def _is_numeric(value: Any) -> bool:
+    if isinstance(value, (list, tuple)):
+        return all(item is None or _is_number(item) for item in value)
+    return value is None or _is_number(value)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 if TYPE_CHECKING:
@@ -171,7 +211,9 @@ if TYPE_CHECKING:
 
 def _largest(value: Any) -> Any:
     """Largest number of a pair such as ``(6, 6)``; a single number as it is."""
-    return max(value) if isinstance(value, (list, tuple)) and value else value
+    if not isinstance(value, (list, tuple)):
+        return value
+    return max((item for item in value if item is not None), default=None)
 
 
 def _is_one_photon(given: Mapping[str, Any]) -> bool:

@@ -29,6 +29,10 @@ GROUPS: dict[str, type[ParamModel]] = {
     "traces": TraceParams,
 }
 
+#: What a message tells of a file in which everything is wrong.
+_MOST_ERRORS = 3
+_MOST_LETTERS = 60
+
 #: Preset -> values that differ from the defaults, nested by group.
 PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     "2p": {},
@@ -73,7 +77,7 @@ class RunParams(ParamModel):
         for group, fields in values.items():
             if group not in merged:
                 raise ParameterError(
-                    f"Unknown parameter group: {group}",
+                    f"Unknown parameter group: {_shortened(group)}",
                     f"The groups are {', '.join(GROUPS)}.",
                     "See 'caiman-gui params' for every parameter.",
                 )
@@ -113,12 +117,20 @@ def validated(model: type[M], values: Mapping[str, Any]) -> M:
 
 
 def describe_validation(exc: ValidationError) -> str:
-    """One line per wrong parameter: name, value, limit."""
+    """One line per wrong parameter: name, value, limit; a few lines at most."""
     lines = []
-    for error in exc.errors():
-        name = ".".join(str(part) for part in error["loc"])
+    for error in exc.errors()[:_MOST_ERRORS]:
+        name = _shortened(".".join(str(part) for part in error["loc"]))
         if error["type"] == "extra_forbidden":
             lines.append(f"{name}: there is no such parameter.")
         else:
-            lines.append(f"{name} = {error['input']!r}: {error['msg']}.")
+            why = error["msg"].replace("Input should", "it should")
+            lines.append(f"{name} = {_shortened(repr(error['input']))}: {why}.")
+    if exc.error_count() > _MOST_ERRORS:
+        lines[-1] += f" (and {exc.error_count() - _MOST_ERRORS} more)"
     return "\n".join(lines)
+
+
+def _shortened(text: str) -> str:
+    """Cut what a damaged file may have made very long."""
+    return text if len(text) <= _MOST_LETTERS else f"{text[:_MOST_LETTERS]}..."

@@ -122,7 +122,13 @@ def test_shared_groups_are_told_apart_by_their_names(group):
     ("text", "error", "words"),
     [
         ("{", InputError, "not JSON"),
-        ("[1]", InputError, "holds a list"),
+        ("[1]", InputError, "holds no names with values"),
+        ("[" * 100_000, InputError, "nested too deeply"),
+        ('{"motion": {"max_shift_px": ' + "9" * 5000 + "}}", InputError, "far too long"),
+        ("{" + " " * 17_000_000, InputError, "larger than 16 MB"),
+        ('{"init": {"gSig": ["a", 2]}}', ParameterError, "init.gSig = "),
+        ('{"init": {"gSig": "33"}}', ParameterError, "init.gSig = 33"),
+        ('{"motion": {"max_shift_px": "' + "x" * 9999 + '"}}', ParameterError, r"xxx\.\.\.: "),
         ('{"motion": {"max_shift_px": -1}}', ParameterError, "max_shift_px = -1"),
         ('{"motion": {"maxshift": 1}}', ParameterError, "no such parameter"),
         ('{"moton": {"max_shift_px": 1}}', ParameterError, "Unknown parameter group"),
@@ -133,8 +139,17 @@ def test_shared_groups_are_told_apart_by_their_names(group):
 def test_bad_files_are_refused_in_words(tmp_path, text, error, words):
     path = tmp_path / "bad.json"
     path.write_text(text)
-    with pytest.raises(error, match=words):
+    with pytest.raises(error, match=words) as info:
         read_params_file(path, RunParams())
+    assert len(str(info.value)) < 600
+
+
+def test_many_wrong_names_make_a_short_message(tmp_path):
+    path = tmp_path / "bad.json"
+    path.write_text(json.dumps({"motion": {f"x{number}": 1 for number in range(500)}}))
+    with pytest.raises(ParameterError, match=r"\(and 497 more\)") as info:
+        read_params_file(path, RunParams())
+    assert len(info.value.detail.splitlines()) == 3
 
 
 def test_a_missing_file_is_refused(tmp_path):

@@ -58,6 +58,12 @@ class TestParameters:
         assert params.sources.background_rank == 3  # file
         assert params.sources.neuron_diameter_px == 7  # option
 
+    @pytest.mark.parametrize("text", ["nan", "inf", "9" * 400, "1e308", ""])
+    def test_a_twin_that_is_no_size_is_refused(self, text):
+        words = (f"--motion.max-shift-um={text}", "--recording.pixel-size-um", "1e-3")
+        with pytest.raises(ParameterError, match=r"max-shift-um .* cannot be used"):
+            resolve_twins(given(*words), recording(pixel_size_um=None))
+
     @pytest.mark.parametrize("spec", list(all_specs()), ids=lambda spec: spec.path)
     def test_every_parameter_has_an_option(self, spec):
         if spec.path == "quality.use_cnn":
