@@ -1,4 +1,4 @@
-"""Reading HDF5 files that may be damaged or hostile, with words for what is wrong."""
+"""HDF5 files: read where they may be damaged or hostile, written where the disk may be full."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ import h5py
 import numpy as np
 
 from caiman_gui.errors import InputError
+from caiman_gui.files import atomic_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from io import FileIO
     from pathlib import Path
 
+    from _typeshed import ReadableBuffer as Buffer
     from numpy.typing import NDArray
 
 #: All that h5py, numpy and our own frozen classes raise on wrong content.
@@ -21,6 +24,81 @@ _DAMAGE = (
     OSError, RuntimeError, KeyError, ValueError, TypeError, IndexError, AttributeError,
     OverflowError, MemoryError,
 )  # fmt: skip
+
+
+@contextmanager
+def write_hdf5(path: Path, *, needed_bytes: int = 0) -> Iterator[h5py.File]:
+    """Write an HDF5 file, whole or not at all.
+
+    Parameters
+    ----------
+    path : Path
+    needed_bytes : int
+        Expected size: refused at once if the disk has less left.
+
+    Raises
+    ------
+    ResourceError
+        If the disk is full or may not be written; the old file is then untouched.
+    """
+    with (
+        atomic_path(path, needed_bytes=needed_bytes) as temporary,
+        temporary.open("w+b", buffering=0) as raw,
+    ):
+        stream = Patient(raw)
+        try:
+            with h5py.File(stream, "w") as file:
+                yield file
+        finally:
+            if stream.error is not None:
+                raise stream.error
+
+
+class Patient:
+    """A file that takes everything, and keeps what the disk had to say against it.
+
+    HDF5 cannot close a file that it could not write: it would try again when the program ends,
+    and crash.
+    """
+
+    def __init__(self, raw: FileIO) -> None:
+        self._raw = raw
+        self.error: OSError | None = None
+
+    def read(self, size: int = -1) -> bytes:
+        return self._raw.read(size)
+
+    def readinto(self, buffer: memoryview) -> int:
+        return self._raw.readinto(buffer)
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return self._raw.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._raw.tell()
+
+    def write(self, data: Buffer) -> int:
+        view = memoryview(data).cast("B")
+        done = 0
+        with self._kept():
+            while done < len(view):
+                done += self._raw.write(view[done:])
+        return len(view)
+
+    def truncate(self, size: int | None = None) -> int:
+        with self._kept():
+            self._raw.truncate(size)
+        return size if size is not None else self._raw.tell()
+
+    def flush(self) -> None:
+        """Do nothing: every write goes to the system at once."""
+
+    @contextmanager
+    def _kept(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as exc:
+            self.error = self.error or exc
 
 
 @contextmanager

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import h5py
 import numpy as np
 
 from caiman_gui import __version__
-from caiman_gui.io.atomic import atomic_path
+from caiman_gui.hdf5 import write_hdf5
 from caiman_gui.io.caiman_params import caiman_params
 from caiman_gui.io.caiman_reader import CaimanResults, read_caiman_results
 
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    import h5py
     from numpy.typing import NDArray
 
     from caiman_gui.core.results import ComponentSet, Label, MotionResult, SummaryImages
@@ -78,7 +78,7 @@ def write_caiman_results(
         params, dims=(height, width), frame_rate_hz=frame_rate_hz, movie_paths=movie_paths
     )
     needed = 20 * len(components) * components.n_frames
-    with atomic_path(path, needed_bytes=needed) as temporary, h5py.File(temporary, "w") as file:
+    with write_hdf5(path, needed_bytes=needed) as file:
         _write(file, "written_by", f"caiman-gui {__version__}")
         _write(file, "dims", np.array([height, width]))
         _write(file, "dview", None)

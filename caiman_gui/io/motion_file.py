@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
-import h5py
 import numpy as np
 
 from caiman_gui import __version__
 from caiman_gui.core.results import MotionResult
-from caiman_gui.hdf5 import open_hdf5, read_array, require_array
-from caiman_gui.io.atomic import atomic_path
+from caiman_gui.hdf5 import open_hdf5, read_array, require_array, write_hdf5
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,7 +35,7 @@ def write_motion(path: Path, motion: MotionResult) -> None:
     ResourceError
         If the file cannot be written.
     """
-    with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+    with write_hdf5(path) as file:
         file.attrs["format"] = "caiman-gui-motion"
         file.attrs["written_by"] = f"caiman-gui {__version__}"
         for name, about in _ABOUT.items():

@@ -15,8 +15,7 @@ import numpy as np
 
 from caiman_gui import __version__
 from caiman_gui.core.results import Component, ComponentSet, Metrics, MotionResult, SummaryImages
-from caiman_gui.files import atomic_path
-from caiman_gui.hdf5 import open_hdf5
+from caiman_gui.hdf5 import open_hdf5, write_hdf5
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -65,7 +64,7 @@ def write_part(folder: Path, prefix: str, result: Any) -> tuple[str, bool]:
     file_name = f"{prefix}-{digest.hexdigest()}.h5"
     if (folder / file_name).is_file():
         return file_name, False
-    with atomic_path(folder / file_name) as temporary, h5py.File(temporary, "w") as file:
+    with write_hdf5(folder / file_name) as file:
         file.attrs["format"] = f"caiman-gui {type(result).__name__}"
         file.attrs["written_by"] = f"caiman-gui {__version__}"
         file.attrs["axes"] = _AXES[type(result).__name__]

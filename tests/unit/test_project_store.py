@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from caiman_gui import files as files_module
+from caiman_gui import hdf5 as hdf5_module
 from caiman_gui.core.results import Component, ComponentSet, Metrics, MotionResult, SummaryImages
 from caiman_gui.errors import InputError, ResourceError
 from caiman_gui.params.run import RunParams, preset
@@ -264,23 +265,6 @@ def fail(number: int) -> Callable[..., None]:
     return raiser
 
 
-class FullFile:
-    """Stands for h5py.File on a disk that is full."""
-
-    def __init__(self, path: Path, _mode: str) -> None:
-        path.write_bytes(b"half")
-        self.attrs: dict[str, str] = {}
-
-    def __enter__(self) -> FullFile:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def __setitem__(self, name: str, value: object) -> None:
-        fail(errno.ENOSPC)()
-
-
 def break_at_replace(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(files_module.os, "replace", fail(errno.ENOSPC))
 
@@ -290,7 +274,11 @@ def break_at_the_manifest(patch: pytest.MonkeyPatch) -> None:
 
 
 def break_at_hdf5(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(parts_module.h5py, "File", FullFile)
+    def write(self: hdf5_module.Patient, data: bytes) -> int:
+        self.error = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return memoryview(data).nbytes
+
+    patch.setattr(hdf5_module.Patient, "write", write)
 
 
 def break_at_flush(patch: pytest.MonkeyPatch) -> None:
