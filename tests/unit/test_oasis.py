@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -149,14 +147,3 @@ def test_scale_and_offset_do_not_matter():
     one = deconvolve(y, noise=0.2, ar=(0.95,))
     other = deconvolve(1000 * y + 50_000, noise=200.0, ar=(0.95,))
     np.testing.assert_allclose(other.activity, 1000 * one.activity, atol=0.5)
-
-
-def test_fast_enough_for_a_thousand_cells():
-    _, _, y = simulate(1, n_frames=10_000)
-    deconvolve(y, noise=0.2, ar=(0.95,))
-    times = []
-    for _ in range(5):
-        begin = time.perf_counter()
-        deconvolve(y, noise=0.2, ar=(0.95,))
-        times.append(time.perf_counter() - begin)
-    assert min(times) < 0.03

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import pytest
 
@@ -99,9 +97,5 @@ def test_cancel_stops_at_once():
         make_recording(ctx=Stop(), **SMALL)
 
 
-@pytest.mark.slow
-def test_demo_is_quick():
-    start = time.process_time()
-    rec = demo_recording()
-    assert rec.movie.shape == (1000, 128, 128)
-    assert time.process_time() - start < 10
+def test_the_demo_is_small():
+    assert demo_recording().movie.shape == (1000, 128, 128)
