@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -93,11 +94,8 @@ class Document(QObject):
             and labels == state.labels
             and params == state.params.quality
         ):
-            from caiman_gui.core.quality import decide
-
-            self._decisions = MappingProxyType(
-                decide(state.components, params=state.params.quality, labels=state.labels)
-            )
+            is_label = components is state.components and params == state.params.quality
+            self._decisions = _decided(state, self._decisions, labels if is_label else None)
             self._decided_for = (state.components, state.labels, state.params.quality)
         return self._decisions
 
@@ -201,6 +199,22 @@ class Document(QObject):
     @Slot(bool)
     def _on_clean_changed(self, is_clean: bool) -> None:
         self.dirtyChanged.emit(not is_clean)
+
+
+def _decided(
+    state: ProjectState, known: Mapping[int, Decision], labels: Mapping[int, Label] | None
+) -> Mapping[int, Decision]:
+    """Decide anew: where only labels have changed (``labels``: the old ones), only on those."""
+    from caiman_gui.core.quality import decide
+
+    assert state.components is not None
+    changing = state.components
+    if labels is not None:
+        new = state.labels
+        ids = {i for i in {*labels, *new} if labels.get(i) != new.get(i)}
+        changing = replace(changing, items=tuple(i for i in changing.items if i.id in ids))
+    found = decide(changing, params=state.params.quality, labels=state.labels)
+    return MappingProxyType(found if labels is None else {**known, **found})
 
 
 def _params_text(names: tuple[str, ...]) -> str:

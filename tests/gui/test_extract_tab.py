@@ -92,7 +92,8 @@ def test_backgrounds_and_states_can_be_switched(tab, ctx, qtbot):
     qtbot.mouseClick(tab.field.background_buttons["mean"], Qt.MouseButton.LeftButton)
     assert tab.field.image.image is ctx.document.state.summary.mean
     qtbot.mouseClick(tab.field.state_buttons["rejected"], Qt.MouseButton.LeftButton)
-    assert not tab.field.layer._paths["rejected"].isVisible()
+    paths = tab.field.layer._paths.items()
+    assert {state for (state, _), item in paths if item.isVisible()} == {"accepted"}
 
 
 def test_closing_the_movie_empties_the_tab(tab, ctx):

@@ -92,7 +92,7 @@ def test_each_state_has_its_own_path_and_labels_move_outlines(layer):
     assert layer.counts() == {"accepted": 4, "rejected": 2, "unsure": 0}
     layer.set_decisions(decisions(components, {1: "reject", 2: "unsure", 3: "accept"}))
     assert layer.counts() == {"accepted": 3, "rejected": 2, "unsure": 1}
-    assert not layer._paths["unsure"].path().isEmpty()
+    assert [key for key, ids in layer._drawn.items() if 2 in ids] == [("unsure", layer._tiles[2])]
 
 
 def test_space_hides_outlines_but_not_the_current_one(layer):
@@ -105,9 +105,20 @@ def test_space_hides_outlines_but_not_the_current_one(layer):
     assert not layer._current_path.path().isEmpty()
     layer.set_shown(True)
     layer.set_state_shown("rejected", False)
-    assert layer._paths["accepted"].isVisible()
-    assert not layer._paths["rejected"].isVisible()
+    shown = {state for (state, _), item in layer._paths.items() if item.isVisible()}
+    assert shown == {"accepted"}
 
 
 def test_state_of_a_component_nobody_measured_is_accepted():
     assert state_of(None) == "accepted"
+
+
+def test_a_decision_draws_only_its_surroundings_again(layer):
+    components = make_components(12)
+    layer.set_components(components, decisions(components))
+    before = {key: item.path() for key, item in layer._paths.items()}
+    layer.set_decisions(decisions(components, {1: "reject"}))
+    changed = {key for key, item in layer._paths.items() if item.path() != before.get(key)}
+    tile = layer._tiles[1]
+    assert changed == {("accepted", tile), ("rejected", tile)}
+    assert sum(len(item.path().toSubpathPolygons()) for item in layer._paths.values()) == 12

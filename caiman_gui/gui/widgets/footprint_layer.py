@@ -1,4 +1,4 @@
-"""Outlines of all components over an image: one path per state, and the current one in white."""
+"""Outlines of all components over an image, by state, and the current one in white."""
 
 from __future__ import annotations
 
@@ -11,20 +11,23 @@ from PySide6.QtGui import QColor, QPainterPath, QPen
 from PySide6.QtWidgets import QGraphicsPathItem
 
 from caiman_gui.gui import theme
-from caiman_gui.gui.widgets.contours import outline, outlines
+from caiman_gui.gui.widgets.contours import outlines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from numpy.typing import NDArray
 
-    from caiman_gui.core.results import ComponentSet, Decision
+    from caiman_gui.core.results import Component, ComponentSet, Decision
 
 State = Literal["accepted", "rejected", "unsure"]
 STATES: tuple[State, ...] = ("accepted", "rejected", "unsure")
 _DASHES: dict[State, list[float]] = {"accepted": [], "rejected": [4, 3], "unsure": [1, 2]}
 #: A click this far from the nearest centre still picks it.
 REACH_PX = 12.0
+#: The field is divided into so many tiles a side: what changes is drawn again, and no more.
+TILES = 5
+Key = tuple[State, int]
 
 
 def state_of(decision: Decision | None) -> State:
@@ -71,7 +74,8 @@ class PixelIndex:
 class FootprintLayer(QObject):
     """Draws outlines into a view box and says which component lies at a point.
 
-    All outlines of one state are one path, so 2,000 components cost three graphics items.
+    Outlines of one state and tile of the field are one path: few items for the scene, and little
+    to draw again when a decision or the current component changes.
     """
 
     def __init__(self, view_box: pg.ViewBox, parent: QObject | None = None) -> None:
@@ -83,13 +87,16 @@ class FootprintLayer(QObject):
         self._selected: tuple[int, ...] = ()
         self._is_shown = True
         self._shown_states = dict.fromkeys(STATES, True)
-        self._paths = {state: _path_item(view_box, 20) for state in STATES}
+        self._box = view_box
+        self._by_id: dict[int, Component] = {}
+        self._tiles: dict[int, int] = {}
+        self._paths: dict[Key, QGraphicsPathItem] = {}
+        self._drawn: dict[Key, list[int]] = {}
         self._selected_path = _path_item(view_box, 21)
         self._halo = _path_item(view_box, 22)
         self._current_path = _path_item(view_box, 23)
         style = theme.DARK  # images are dark in the light theme, too
-        for state, item in self._paths.items():
-            item.setPen(_pen(getattr(style, state), 1.5, _DASHES[state]))
+        self._pens = {state: _pen(getattr(style, state), 1.5, _DASHES[state]) for state in STATES}
         self._selected_path.setPen(_pen(style.current, 1.5, [3, 2]))
         self._halo.setPen(_pen(style.halo, 5.0, []))
         self._current_path.setPen(_pen(style.current, 2.0, []))
@@ -100,16 +107,32 @@ class FootprintLayer(QObject):
         """Show a set of components, each in the state its decision gives it."""
         if components is not self._components:
             self._components, self._index = components, None
+            items = components.items if components is not None else ()
+            self._by_id = {item.id: item for item in items}
+            self._tiles = _tiles(components) if components is not None else {}
+            self._drawn = {}
         self.set_decisions(decisions)
         self._draw_current()
 
     def set_decisions(self, decisions: Mapping[int, Decision]) -> None:
         """Move outlines between states; cheap, called on every label and threshold change."""
-        items = self._components.items if self._components is not None else ()
-        states: dict[int, State] = {item.id: state_of(decisions.get(item.id)) for item in items}
-        self._states = states
-        for state, path in self._paths.items():
-            path.setPath(self._path(i for i, s in states.items() if s == state))
+        self._states = {number: state_of(decisions.get(number)) for number in self._by_id}
+        groups: dict[Key, list[int]] = {}
+        for number, state in self._states.items():
+            groups.setdefault((state, self._tiles[number]), []).append(number)
+        for key in {*self._paths, *groups}:
+            wanted = groups.get(key, [])
+            if self._drawn.get(key) != wanted:
+                self._path_item(key).setPath(self._path(wanted))
+        self._drawn = groups | {key: [] for key in self._paths if key not in groups}
+
+    def _path_item(self, key: Key) -> QGraphicsPathItem:
+        item = self._paths.get(key)
+        if item is None:
+            item = self._paths[key] = _path_item(self._box, 20)
+            item.setPen(self._pens[key[0]])
+            item.setVisible(self._is_shown and self._shown_states[key[0]])
+        return item
 
     def set_current(self, component_id: int | None, selected: Iterable[int] = ()) -> None:
         """Mark the current component, and the others of a multiple selection."""
@@ -146,7 +169,7 @@ class FootprintLayer(QObject):
         return self._index.at(row, col)
 
     def _update_visibility(self) -> None:
-        for state, item in self._paths.items():
+        for (state, _), item in self._paths.items():
             item.setVisible(self._is_shown and self._shown_states[state])
 
     def _draw_current(self) -> None:
@@ -158,10 +181,19 @@ class FootprintLayer(QObject):
     def _path(self, ids: Iterable[int]) -> QPainterPath:
         if self._components is None:
             return QPainterPath()
-        wanted = set(ids)
-        width = self._components.fov_shape[1]
-        chosen = [item for item in self._components.items if item.id in wanted]
-        return to_path(outlines(chosen, width) if len(chosen) != 1 else outline(chosen[0], width))
+        chosen = [self._by_id[i] for i in ids if i in self._by_id]
+        return to_path(outlines(chosen, self._components.fov_shape[1]))
+
+
+def _tiles(components: ComponentSet) -> dict[int, int]:
+    """Id -> number of the tile in which the centre of the component lies."""
+    height, width = components.fov_shape
+    out = {}
+    for item in components.items:
+        row, col = item.center(width)
+        y = min(max(int(row * TILES / height), 0), TILES - 1)
+        out[item.id] = y * TILES + min(max(int(col * TILES / width), 0), TILES - 1)
+    return out
 
 
 def to_path(points: NDArray[np.float32]) -> QPainterPath:
