@@ -65,8 +65,11 @@ class Dialogs:
         box = QMessageBox(self._parent)
         box.setIcon(QMessageBox.Icon.NoIcon)
         box.setWindowTitle("Unsaved changes")
-        box.setText(f"<b>Save changes to “{name}”?</b>")
-        box.setInformativeText("Without saving, what was changed since the last save is lost.")
+        box.setText(f"<b>Save your work on “{name}”?</b>")
+        box.setInformativeText(
+            "Without saving, what was done since the last save is lost. "
+            "The movie itself is never changed."
+        )
         kinds = QMessageBox.StandardButton
         box.setStandardButtons(kinds.Save | kinds.Discard | kinds.Cancel)
         box.setDefaultButton(kinds.Save)

@@ -12,7 +12,6 @@ from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QToolButton, QVBoxLayou
 from caiman_gui.gui import theme
 from caiman_gui.gui.widgets.footprint_layer import STATES, FootprintLayer, State
 from caiman_gui.gui.widgets.image_view import ImageView
-from caiman_gui.gui.words import number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,10 +53,6 @@ class FieldView(QWidget):
         self._centres.setBrush(pg.mkBrush(QColor(theme.DARK.accepted)))
         self._centres.setPen(pg.mkPen(QColor(theme.DARK.halo)))
         self.image.view.addItem(self._centres, ignoreBounds=True)
-        self._value = theme.label("", "overlay")
-        self._value.setParent(self.image)
-        self._value.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
-        self._value.hide()
         self.state_buttons: dict[State, QToolButton] = {}
         self.background_buttons: dict[str, QToolButton] = {}
         layout = QVBoxLayout(self)
@@ -65,8 +60,6 @@ class FieldView(QWidget):
         layout.setSpacing(4)
         layout.addLayout(self._build_bar())
         layout.addWidget(self.image, 1)
-        self.image.hovered.connect(self._on_hovered)
-        self.image.left.connect(self._on_left)
         self.image.clicked.connect(self._on_clicked)
 
     def _build_bar(self) -> QHBoxLayout:
@@ -158,15 +151,6 @@ class FieldView(QWidget):
 
     def _on_state_toggled(self, is_shown: bool) -> None:
         self.layer.set_state_shown(self.sender().property("state"), is_shown)
-
-    def _on_hovered(self, row: int, col: int, value: float) -> None:
-        self._value.setText(f"row {row}, column {col}: {number(value)}")
-        self._value.adjustSize()
-        self._value.move(8, 8)
-        self._value.show()
-
-    def _on_left(self) -> None:
-        self._value.hide()
 
     def _on_clicked(self, row: int, col: int, modifiers: object) -> None:
         found = self.layer.hit(row + 0.5, col + 0.5)
