@@ -62,7 +62,8 @@ class ChoiceBox(QComboBox):
         text, metrics = self.currentText(), self.fontMetrics()
         if metrics.horizontalAdvance(text) <= room_px:
             return text
-        return metrics.elidedText(text.partition(": ")[0], Qt.TextElideMode.ElideRight, room_px)
+        name = text.partition(": ")[0].partition(" (")[0]
+        return metrics.elidedText(name, Qt.TextElideMode.ElideRight, room_px)
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         option = QStyleOptionComboBox()
