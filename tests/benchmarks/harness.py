@@ -8,6 +8,7 @@ Read ratios, not seconds: machines differ, and so does one machine from hour to 
 from __future__ import annotations
 
 import multiprocessing
+import os
 import statistics
 import threading
 import time
@@ -19,6 +20,9 @@ import psutil
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from multiprocessing.connection import Connection
+
+for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_name, "1")  # as the program does itself, before NumPy is imported
 
 MIB = 2**20
 

@@ -9,14 +9,7 @@ memory.
 from __future__ import annotations
 
 import argparse
-import os
-import sys
-from pathlib import Path
 from typing import Any
-
-for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(_name, "1")  # as the program does itself
-sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from harness import Case, compare
 
