@@ -7,13 +7,15 @@ import pytest
 from scipy import ndimage, optimize, sparse
 
 from caiman_gui.core.movie import ArrayMovie
-from caiman_gui.core.sources.background import initial_background
+from caiman_gui.core.sources.background import _mix_nonnegative, initial_background
+from caiman_gui.core.sources.blocks import any_in_blocks, at_full_size, in_pixels
 from caiman_gui.core.sources.border import trusted_pixels
 from caiman_gui.core.sources.cleanup import clean_footprints, stacked
-from caiman_gui.core.sources.decimation import BINNED_BYTES, bin_length, bin_movie
+from caiman_gui.core.sources.decimation import BINNED_BYTES, bin_movie, bin_size
 from caiman_gui.core.sources.greedy import GreedySearch
 from caiman_gui.core.sources.highpass import HighpassMovie, wide_average
 from caiman_gui.core.sources.merging import groups_to_merge, merge_group
+from caiman_gui.core.sources.model import Model
 from caiman_gui.core.sources.passes import collect
 from caiman_gui.core.sources.pruning import step_asymmetry
 from caiman_gui.core.sources.spatial import dilated, update_footprints
@@ -143,7 +145,9 @@ def test_active_part_keeps_transients_and_drops_noise(rng: np.random.Generator) 
 def test_binning_averages_and_measures_noise(rng: np.random.Generator) -> None:
     movie = rng.normal(200, 3, (403, 10, 11)).astype(np.float32)
     movie += np.linspace(0, 40, 403, dtype=np.float32)[:, None, None]  # drift is no noise
-    binned = bin_movie(ArrayMovie(movie), decay_frames=16.0, n_threads=2, ctx=NULL_CONTEXT)
+    binned = bin_movie(
+        ArrayMovie(movie), decay_frames=16.0, diameter_px=10, n_threads=2, ctx=NULL_CONTEXT
+    )
     assert binned.bin_frames == 4
     assert binned.shape == (100, 10, 11)
     want = movie[:400].reshape(100, 4, 110).mean(axis=1)
@@ -151,16 +155,68 @@ def test_binning_averages_and_measures_noise(rng: np.random.Generator) -> None:
     assert np.abs(binned.data.T - want).max() < 1e-3
     assert np.abs(binned.mean - movie.mean(axis=0).ravel()).max() < 1e-3
     assert np.median(binned.noise) == pytest.approx(3, rel=0.05)
+    assert np.array_equal(binned.noise, binned.block_noise)
     assert np.array_equal(binned.frames(3, 7).reshape(4, -1).T, binned.pixel_block(3, 7))
 
 
+@pytest.mark.parametrize("n_threads", [1, 2])
+def test_pixels_are_averaged_before_bins_outlast_a_transient(
+    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch, n_threads: int
+) -> None:
+    movie = rng.normal(200, 3, (403, 11, 13)).astype(np.float32)
+    monkeypatch.setattr("caiman_gui.core.sources.decimation.BINNED_BYTES", 4 * 42 * 101)
+    binned = bin_movie(
+        ArrayMovie(movie), decay_frames=16.0, diameter_px=10, n_threads=n_threads, ctx=NULL_CONTEXT
+    )
+    assert (binned.bin_px, binned.bin_frames, binned.fov_shape) == (2, 4, (6, 7))
+    padded = np.full((400, 12, 14), np.nan)
+    padded[:, :11, :13] = movie[:400]
+    want = np.nanmean(padded.reshape(100, 4, 6, 2, 7, 2), axis=(1, 3, 5)).reshape(100, 42)
+    want -= want.mean(axis=0)
+    assert np.abs(binned.data.T - want).max() < 1e-3
+    assert np.abs(binned.mean - movie.mean(axis=0).ravel()).max() < 1e-3
+    assert np.median(binned.noise) == pytest.approx(3, rel=0.05)
+    assert np.median(binned.block_noise) == pytest.approx(1.5, rel=0.08)
+
+
 def test_bins_keep_within_the_memory_bound() -> None:
-    assert bin_length((1500, 160, 160), 12.0) == 3
-    assert bin_length((1000, 30, 40), 2.0) == 1
+    assert bin_size((1500, 160, 160), 12.0, 10.0) == (3, 1)
+    assert bin_size((1000, 30, 40), 2.0, 10.0) == (1, 1)
+    assert bin_size((20, 64, 64), 12.0, 10.0) == (1, 1)
+    assert bin_size((3000, 512, 512), 12.0, 11.0) == (3, 2)
+    assert bin_size((3000, 512, 512), 12.0, 4.0)[1] == 1  # blocks would be as wide as a cell
     shape = (100_000, 512, 512)
-    n_bins = shape[0] // bin_length(shape, 12.0)
-    assert n_bins * shape[1] * shape[2] * 4 <= BINNED_BYTES
-    assert bin_length((20, 64, 64), 12.0) == 1
+    bin_frames, side = bin_size(shape, 12.0, 15.0)
+    assert side == 3
+    assert shape[0] // bin_frames * 171 * 171 * 4 <= BINNED_BYTES
+
+
+def test_blocks_become_pixels_again() -> None:
+    footprints = stacked([np.array([0, 1]), np.array([11])], [[0.6, 0.8], [1.0]], 12)
+    traces = np.arange(10, dtype=np.float32).reshape(2, 5)
+    images = np.arange(12, dtype=np.float32)[None]
+    model = Model(footprints, traces, 0 * traces, images, np.ones((1, 5), np.float32))
+    trusted = np.ones((6, 7), bool)  # 3 x 4 blocks of 2 px, the last column half outside
+    trusted[0, 0] = False
+    full = at_full_size(model, (3, 4), trusted, 2)
+    dense = full.footprints.toarray().reshape(2, 6, 7)
+    assert np.allclose((dense**2).sum(axis=(1, 2)), 1)
+    assert np.count_nonzero(dense[0]) == 7
+    assert dense[0, 0, 0] == 0
+    assert np.flatnonzero(dense[1]).tolist() == [4 * 7 + 6, 5 * 7 + 6]
+    # the movie stays the same where footprints may be
+    assert np.allclose(
+        dense[0, 1, :4, None] * full.traces[0], [[0.6], [0.6], [0.8], [0.8]] * traces[0]
+    )
+    assert full.images.reshape(6, 7)[5].tolist() == [8, 8, 9, 9, 10, 10, 11]
+    mask = np.zeros((6, 7), bool)
+    mask[5, 6] = True
+    assert np.argwhere(any_in_blocks(mask, 2)).tolist() == [[2, 3]]
+    got: list[np.ndarray] = []
+    report = in_pixels(got.append, 2)
+    assert report is not None
+    report(np.array([[0, 1]], np.float32))
+    assert got[0].tolist() == [[0.5, 2.5]]
 
 
 def test_cleaning_keeps_the_main_piece_without_holes() -> None:
@@ -301,3 +357,15 @@ def test_wide_average_on_the_coarse_grid_equals_the_fine_one(rng: np.random.Gene
     coarse = wide_average(frame, 12.0)
     fine = ndimage.gaussian_filter(frame, 12.0, mode="reflect")
     assert np.abs(coarse - fine).max() < 0.05 * np.abs(frame).max()
+
+
+def test_a_background_that_is_zero_in_most_pixels_is_no_division_by_zero() -> None:
+    images = np.zeros((2, 50), np.float32)
+    images[0, :10], images[0, 30:] = 1.0, -0.5
+    images[1] = np.linspace(-1, 1, 50)
+    traces = np.vstack([np.sin(np.arange(80)), np.cos(np.arange(80))]).astype(np.float32)
+    with np.errstate(all="raise"):
+        mixed, courses = _mix_nonnegative(images, traces)
+    assert np.isfinite(mixed).all()
+    assert np.isfinite(courses).all()
+    assert mixed.min() >= 0

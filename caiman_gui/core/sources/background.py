@@ -100,7 +100,7 @@ def _mix_nonnegative(
     if len(images) == 0:
         return images, traces
     images, traces = images.copy(), traces.copy()
-    strong = images[0] > 0.1 * np.median(images[0])
+    strong = images[0] > 0.1 * max(float(np.median(images[0])), 0.0)
     for m in range(1, len(images)):
         ratio = -images[m, strong] / images[0, strong]
         most = _MOST_MIXED * np.sqrt((images[m] ** 2).mean() / (images[0] ** 2).mean())

@@ -16,6 +16,7 @@ from scipy import sparse
 from caiman_gui.core.checks import require_contrast, require_usable
 from caiman_gui.core.results import Component, ComponentSet
 from caiman_gui.core.sources.background import initial_background
+from caiman_gui.core.sources.blocks import any_in_blocks, at_full_size, in_pixels
 from caiman_gui.core.sources.border import trusted_pixels
 from caiman_gui.core.sources.decimation import BinnedMovie, bin_movie
 from caiman_gui.core.sources.greedy import GreedySearch
@@ -94,22 +95,24 @@ def extract_sources(
     n_passes = params.sweeps + 1
     share = 1.0 / (n_passes + 3)  # reading once, searching about twice that, then the passes
     binned = bin_movie(
-        movie, decay_frames=decay_frames, n_threads=n_threads,
+        movie, decay_frames=decay_frames, diameter_px=diameter, n_threads=n_threads,
         ctx=SubContext(ctx, 0, share, "Averaging over time"),
     )  # fmt: skip
     require_contrast(binned.data)
-    binned.data[~trusted.ravel()] = 0
     allowed = (summary.correlation >= params.min_corr) & (summary.pnr >= params.min_pnr)
     allowed &= trusted
+    side = binned.bin_px
     model = _search(
-        binned, params=params, decay_frames=decay_frames, allowed=allowed, trusted=trusted,
-        n_threads=n_threads, on_found=on_found,
+        binned, params=params, decay_frames=decay_frames, allowed=any_in_blocks(allowed, side),
+        trusted=~any_in_blocks(~trusted, side), n_threads=n_threads,
+        on_found=in_pixels(on_found, side),
         ctx=SubContext(ctx, share, 3 * share, "Searching for cells"),
     )  # fmt: skip
-    refiner = Refiner(
-        movie, binned.mean, binned.noise, trusted, decay_frames, _reach(diameter), n_threads
-    )
+    model = at_full_size(model, binned.fov_shape, trusted, side)
     model = _at_full_rate(model, binned.bin_frames, movie.shape[0])
+    mean, noise = binned.mean, binned.noise
+    del binned  # large
+    refiner = Refiner(movie, mean, noise, trusted, decay_frames, _reach(diameter), n_threads)
     for i in range(params.sweeps):
         part = SubContext(ctx, (3 + i) * share, (4 + i) * share)
         model = refiner.sweep(model, ctx=part, message=f"Refining, round {i + 1}")
@@ -126,7 +129,7 @@ def extract_sources(
         raise _nothing_found()
     _report(model, fov_shape, on_found)
     log.info("%d components on a field of %d x %d px", model.size, *fov_shape)
-    return _as_components(model, binned.mean, fov_shape)
+    return _as_components(model, mean, fov_shape)
 
 
 def _search(
@@ -140,12 +143,15 @@ def _search(
     ctx: TaskContext,
     on_found: Callable[[NDArray[np.float32]], None] | None,
 ) -> Model:
-    """Search on the binned movie, refine, and search again in what is left."""
+    """Search on the binned movie, refine, and search again in what is left; all in blocks."""
+    allowed = allowed & trusted
     fov_shape = binned.fov_shape
+    diameter = params.neuron_diameter_px / binned.bin_px
     decay_bins = decay_frames / binned.bin_frames
-    noise = binned.noise / np.float32(np.sqrt(binned.bin_frames))
+    noise = binned.block_noise / np.float32(np.sqrt(binned.bin_frames))
+    binned.data[~trusted.ravel()] = 0
     images, traces = initial_background(
-        binned.data, noise, fov_shape=fov_shape, diameter_px=params.neuron_diameter_px,
+        binned.data, noise, fov_shape=fov_shape, diameter_px=diameter,
         rank=params.background_rank, ctx=ctx,
     )  # fmt: skip
     n_pixels, n_bins = binned.data.shape
@@ -154,7 +160,7 @@ def _search(
     model = Model(none, empty, empty, images, traces)
     refiner = Refiner(
         binned, np.zeros(n_pixels, np.float32), noise, trusted, decay_bins,
-        _reach(params.neuron_diameter_px), n_threads,
+        _reach(diameter), n_threads,
     )  # fmt: skip
     found: list[tuple[int, int]] = []
 
@@ -171,7 +177,7 @@ def _search(
         part = SubContext(ctx, i / SEARCHES, (i + 0.5) / SEARCHES)
         search = GreedySearch(
             _residual(binned.data, model, noise, ctx), fov_shape=fov_shape,
-            diameter_px=params.neuron_diameter_px, decay_bins=decay_bins, n_threads=n_threads,
+            diameter_px=diameter, decay_bins=decay_bins, n_threads=n_threads,
             ctx=part,
         )  # fmt: skip
         new = search.run(allowed=allowed, most=most, on_seed=on_seed)
@@ -182,9 +188,7 @@ def _search(
         model = model.append(new, np.zeros((new.shape[0], n_bins), np.float32))
         part = SubContext(ctx, (i + 0.5) / SEARCHES, (i + 1) / SEARCHES)
         model = _refine(model, refiner, merge_corr=params.merge_corr, ctx=part)
-        model = model.select(
-            trustworthy(model, diameter_px=params.neuron_diameter_px, decay_frames=decay_bins)
-        )
+        model = model.select(trustworthy(model, diameter_px=diameter, decay_frames=decay_bins))
         _report(model, fov_shape, on_found)
         found[:] = [(int(r), int(c)) for r, c in centers(model.footprints, fov_shape)]
     if model.size == 0:

@@ -1,4 +1,7 @@
-"""The movie binned in time and held in memory, with mean and noise of every pixel: one pass."""
+"""The movie binned and held in memory, with mean and noise of every pixel: one pass.
+
+Bins are runs of frames and, where these would outlast a transient, also blocks of pixels.
+"""
 
 from __future__ import annotations
 
@@ -18,35 +21,44 @@ if TYPE_CHECKING:
     from caiman_gui.core.task import TaskContext
 
 #: Bytes that the binned movie may take; the search needs two more arrays of this size.
-BINNED_BYTES = 160 * 2**20
+BINNED_BYTES = 256 * 2**20
 #: A bin is at most this share of the decay time, unless memory asks for more.
 BIN_PER_DECAY = 0.25
 #: Fewer bins than this cannot tell activity from noise.
 MIN_BINS = 40
+#: A cell is at least this wide in blocks of pixels.
+LEAST_WIDTH = 5.0
 _PIECE = 4096  # pixels per piece of work
+_ROWS = 8  # rows of blocks per piece of work
 
 
 @dataclass(frozen=True, eq=False)
 class BinnedMovie:
-    """A movie averaged over bins of frames, pixel by pixel. Is itself a ``Movie``.
+    """A movie averaged over bins of frames and blocks of pixels. Is itself a ``Movie``.
+
+    H, W are the size of the field, h, w its size in blocks.
 
     Attributes
     ----------
-    data : (H*W, n) float32
-        Bin averages minus the mean of the pixel.
+    data : (h*w, n) float32
+        Bin averages minus the mean of the block.
+    block_noise : (h*w,) float32
+        Noise standard deviation of a block in a single frame, > 0.
     mean : (H*W,) float32
         Mean over all frames.
     noise : (H*W,) float32
-        Noise standard deviation of a single frame, > 0.
-    bin_frames : int
-        Frames per bin.
-    fov_shape : (H, W)
+        Noise standard deviation of a pixel in a single frame, > 0.
+    bin_frames, bin_px : int
+        Frames per bin, side of a block.
+    fov_shape : (h, w)
     """
 
     data: NDArray[np.float32]
+    block_noise: NDArray[np.float32]
     mean: NDArray[np.float32]
     noise: NDArray[np.float32]
     bin_frames: int
+    bin_px: int
     fov_shape: tuple[int, int]
 
     @property
@@ -72,12 +84,59 @@ class BinnedMovie:
         return self.data[:, start:stop]
 
 
-def bin_length(shape: tuple[int, int, int], decay_frames: float) -> int:
-    """Frames per bin: a quarter of a transient, longer only where memory demands it."""
+def bin_size(
+    shape: tuple[int, int, int], decay_frames: float, diameter_px: float
+) -> tuple[int, int]:
+    """Frames per bin and side of a block of pixels.
+
+    A bin is a quarter of a transient. Where memory demands it, pixels are averaged first, as
+    long as a cell stays wide enough; bins become longer than that only if this is not enough.
+    """
     n_frames, height, width = shape
-    wanted = min(int(decay_frames * BIN_PER_DECAY), n_frames // MIN_BINS)
-    most_bins = max(MIN_BINS, BINNED_BYTES // (4 * height * width))
-    return max(1, wanted, (n_frames + most_bins - 1) // most_bins)
+    wanted = max(1, min(int(decay_frames * BIN_PER_DECAY), n_frames // MIN_BINS))
+    widest = max(1, int(diameter_px / LEAST_WIDTH))
+    for side in range(1, widest + 1):
+        pixels = _blocks(height, side) * _blocks(width, side)
+        most_bins = max(MIN_BINS, BINNED_BYTES // (4 * pixels))
+        needed = _blocks(n_frames, most_bins)
+        if needed <= wanted or side == widest:
+            break
+    return max(wanted, needed), side
+
+
+def _blocks(length: int, side: int) -> int:
+    """Return how many blocks of ``side`` cover ``length``."""
+    return -(-length // side)
+
+
+@njit(cache=True, nogil=True)
+def _average(
+    block: NDArray[np.float32],
+    width: int,
+    side: int,
+    first: int,
+    last: int,
+    out: NDArray[np.float32],
+) -> None:
+    """Average frames (P, n) over squares of pixels, rows first ... last-1 of squares."""
+    n_pixels, n_frames = block.shape
+    height = n_pixels // width
+    n_cols = (width + side - 1) // side
+    for row in range(first, last):
+        bottom = min((row + 1) * side, height)
+        for col in range(n_cols):
+            right = min((col + 1) * side, width)
+            target = out[row * n_cols + col]
+            target[:] = 0
+            count = 0
+            for r in range(row * side, bottom):
+                for c in range(col * side, right):
+                    count += 1
+                    source = block[r * width + c]
+                    for t in range(n_frames):
+                        target[t] += source[t]
+            for t in range(n_frames):
+                target[t] /= np.float32(count)
 
 
 @njit(cache=True, nogil=True)
@@ -118,7 +177,7 @@ def _add_block(
 
 
 def bin_movie(
-    movie: Movie, *, decay_frames: float, n_threads: int, ctx: TaskContext
+    movie: Movie, *, decay_frames: float, diameter_px: float, n_threads: int, ctx: TaskContext
 ) -> BinnedMovie:
     """Average a movie over bins, and measure mean and noise of its pixels, in one pass.
 
@@ -130,31 +189,92 @@ def bin_movie(
     movie : Movie
     decay_frames : float
         Length of a transient in frames.
+    diameter_px : float
+        Of a cell.
     n_threads : int
     ctx : TaskContext
     """
     n_frames, height, width = movie.shape
-    n_pixels = height * width
-    size = bin_length(movie.shape, decay_frames)
+    size, side = bin_size(movie.shape, decay_frames, diameter_px)
+    small = (_blocks(height, side), _blocks(width, side))
     n_bins = n_frames // size  # an incomplete last bin is left out
-    data = np.zeros((n_pixels, n_bins), np.float32)
-    total = np.zeros(n_pixels)
-    roughness = np.zeros(n_pixels)
+    pixels = _Sums.zeros(height * width, 0 if side > 1 else n_bins, size)
+    blocks = _Sums.zeros(small[0] * small[1], n_bins, size) if side > 1 else pixels
     n_bends = 0
     for start, block in pixel_blocks(movie, ctx=ctx, message="Averaging over time"):
-
-        def work(first: int, block: NDArray[np.float32] = block, start: int = start) -> None:
-            part = slice(first, first + _PIECE)
-            _add_block(block[part], start, size, data[part], total[part], roughness[part])
-
-        for _ in thread_map(work, range(0, n_pixels, _PIECE), n_threads=n_threads, ctx=ctx):
-            pass
+        pixels.add(block, start, n_threads, ctx)
+        if side > 1:
+            averaged = _averaged(block, (height, width), side, n_threads, ctx)
+            blocks.add(averaged, start, n_threads, ctx)
         n_bends += max(0, block.shape[1] - 2)
-    mean = (total / n_frames).astype(np.float32)
-    data /= size
-    data -= data.mean(axis=1, dtype=np.float64, keepdims=True).astype(np.float32)
-    noise = np.sqrt(roughness / (6.0 * max(1, n_bends))).astype(np.float32)
-    return BinnedMovie(data, mean, _positive(noise), size, (height, width))
+    for first in range(0, len(blocks.bins), _PIECE):
+        ctx.check()
+        part = blocks.bins[first : first + _PIECE]
+        part /= size
+        part -= part.mean(axis=1, dtype=np.float64, keepdims=True).astype(np.float32)
+    return BinnedMovie(
+        data=blocks.bins,
+        block_noise=blocks.noise(n_bends),
+        mean=(pixels.total / n_frames).astype(np.float32),
+        noise=pixels.noise(n_bends),
+        bin_frames=size,
+        bin_px=side,
+        fov_shape=small,
+    )
+
+
+def _averaged(
+    block: NDArray[np.float32],
+    fov_shape: tuple[int, int],
+    side: int,
+    n_threads: int,
+    ctx: TaskContext,
+) -> NDArray[np.float32]:
+    """Average frames (H*W, n) over squares of pixels: (h*w, n)."""
+    height, width = fov_shape
+    n_rows, n_cols = _blocks(height, side), _blocks(width, side)
+    out = np.empty((n_rows * n_cols, block.shape[1]), np.float32)
+
+    def work(first: int) -> None:
+        _average(block, width, side, first, min(first + _ROWS, n_rows), out)
+
+    for _ in thread_map(work, range(0, n_rows, _ROWS), n_threads=n_threads, ctx=ctx):
+        pass
+    return out
+
+
+@dataclass(frozen=True, eq=False)
+class _Sums:
+    """Sums over time of pixels or blocks of pixels."""
+
+    bins: NDArray[np.float32]
+    total: NDArray[np.float64]
+    roughness: NDArray[np.float64]
+    bin_frames: int
+
+    @classmethod
+    def zeros(cls, n_pixels: int, n_bins: int, bin_frames: int) -> _Sums:
+        """Nothing added yet; no bins if these are not wanted."""
+        bins = np.zeros((n_pixels, n_bins), np.float32)
+        return cls(bins, np.zeros(n_pixels), np.zeros(n_pixels), bin_frames)
+
+    def add(self, block: NDArray[np.float32], start: int, n_threads: int, ctx: TaskContext) -> None:
+        """Add frames (n_pixels, n) that begin at frame ``start``."""
+
+        def work(first: int) -> None:
+            part = slice(first, first + _PIECE)
+            _add_block(
+                block[part], start, self.bin_frames, self.bins[part], self.total[part],
+                self.roughness[part],
+            )  # fmt: skip
+
+        pieces = range(0, len(self.bins), _PIECE)
+        for _ in thread_map(work, pieces, n_threads=n_threads, ctx=ctx):
+            pass
+
+    def noise(self, n_bends: int) -> NDArray[np.float32]:
+        """Noise standard deviation of a frame, > 0."""
+        return _positive(np.sqrt(self.roughness / (6.0 * max(1, n_bends))).astype(np.float32))
 
 
 def _positive(noise: NDArray[np.float32]) -> NDArray[np.float32]:
