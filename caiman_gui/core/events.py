@@ -28,6 +28,9 @@ EVENT_LEVEL = 0.3
 #: Neighbours whose footprints overlap more than this (cosine) spoil each other's events.
 OVERLAP = 0.1
 MIN_SUPPORT_PX = 3
+#: Quiet frames are looked for in this many lengths of an event before it: the noise of their
+#: mean adds to that of the event.
+QUIET = 3
 #: Fewer quiet frames than this before the events make no baseline.
 MIN_FRAMES = 5
 _CHUNK = 16  # components per piece of work
@@ -39,7 +42,7 @@ def event_peaks(trace: NDArray[Any], *, min_gap: int) -> NDArray[np.int64]:
     Parameters
     ----------
     trace : (T,) array
-        Denoised trace.
+        Smooth enough that noise hardly makes peaks of its own.
     min_gap : int
         Of two nearer peaks only the higher one counts.
     """
@@ -54,6 +57,20 @@ def event_peaks(trace: NDArray[Any], *, min_gap: int) -> NDArray[np.int64]:
             if len(kept) == MAX_EVENTS:
                 break
     return np.array(sorted(kept), dtype=np.int64)
+
+
+def matched(raw: NDArray[Any], *, event_frames: int) -> NDArray[np.float64]:
+    """Filter a trace (T,) with the shape of a transient that starts at the frame in question.
+
+    The highest samples of a dim cell are noise; the highest ones of this trace are its events.
+    It is made of the raw trace, so that it does not matter whether that was deconvolved before.
+    """
+    values = np.asarray(raw, dtype=np.float64)
+    length = min(3 * event_frames, values.size)
+    decay = np.exp(-np.arange(length) / event_frames)
+    padded = np.pad(values, (0, length - 1), mode="edge")
+    out: NDArray[np.float64] = np.correlate(padded, decay / decay.sum(), mode="valid")
+    return out
 
 
 def spatial_correlations(
@@ -139,9 +156,12 @@ def _frame_weights(
     overlaps = (footprints[list(wanted)] @ footprints.T).tocsr() if wanted else footprints[:0]
     peaks: dict[int, NDArray[np.int64]] = {}
 
+    def smooth(index: int) -> NDArray[np.float64]:
+        return matched(components.items[index].raw, event_frames=event_frames)
+
     def active(index: int) -> NDArray[np.bool_]:
         if index not in peaks:
-            peaks[index] = event_peaks(components.items[index].trace, min_gap=event_frames)
+            peaks[index] = event_peaks(smooth(index), min_gap=event_frames)
         return _windows(peaks[index], before, after, n_frames)
 
     out = []
@@ -155,10 +175,10 @@ def _frame_weights(
         event = active(index)
         if np.any(event & ~spoiled):
             event = event & ~spoiled
-        quiet = _windows(peaks[index], 2 * before - after, before, n_frames)
+        quiet = _windows(peaks[index], before - QUIET * (after - before), before, n_frames)
         quiet &= ~spoiled & ~active(index)
         if int(quiet.sum()) < MIN_FRAMES:
-            quiet = _quietest(components.items[index].trace, event)
+            quiet = _quietest(smooth(index), event)
         out.append(_as_weights(event, quiet))
     return out
 
@@ -171,7 +191,7 @@ def _windows(peaks: NDArray[np.int64], first: int, last: int, n_frames: int) -> 
     return mask
 
 
-def _quietest(trace: NDArray[np.float32], event: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _quietest(trace: NDArray[np.float64], event: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """As many of the lowest frames outside the events as there are event frames."""
     rank = np.argsort(np.where(event, np.inf, trace), kind="stable")
     count = min(int(event.sum()), int((~event).sum()))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy.special import log_ndtr
 
-from caiman_gui.core.events import event_peaks
+from caiman_gui.core.events import event_peaks, matched
 from caiman_gui.core.movie import ArrayMovie
 from caiman_gui.core.quality import (
     decide,
@@ -320,3 +320,19 @@ def test_decisions_keep_the_order():
     got = decide(component_set(items, 20), params=QualityParams(), labels={})
     assert list(got) == [7, 3]
     assert [d.accepted for d in got.values()] == [True, False]
+
+
+def test_events_of_a_dim_cell_are_found_in_its_raw_trace():
+    rng = np.random.default_rng(5)
+    onsets = np.arange(60, 900, 90)
+    trace = np.zeros(1000)
+    for onset in onsets:
+        trace[onset:] += 3 * np.exp(-np.arange(1000 - onset) / 12)
+    raw = trace + rng.standard_normal(1000)
+    peaks = event_peaks(matched(raw, event_frames=12), min_gap=12)
+    hits = np.abs(peaks[:, None] - onsets).min(axis=1) <= 3
+    assert hits.mean() >= 0.9
+    noisy = event_peaks(raw, min_gap=12)
+    assert (np.abs(noisy[:, None] - onsets).min(axis=1) <= 3).mean() < hits.mean()
+    assert matched(np.full(5, 2.0), event_frames=12) == pytest.approx(np.full(5, 2.0))
+    assert matched(np.array([3.0]), event_frames=1).tolist() == [3.0]
