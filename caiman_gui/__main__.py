@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
+import signal
 import sys
 import tempfile
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+    from types import FrameType
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -21,6 +25,31 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv : sequence of str, optional
         Arguments without the program's name; by default those it was started with.
     """
+    with _quiet_interrupt():
+        return _start(argv)
+
+
+@contextlib.contextmanager
+def _quiet_interrupt() -> Iterator[None]:
+    """Leave at once on Ctrl-C where nothing was begun yet.
+
+    An exception in the midst of an import would be shown with its traceback, or crash a library.
+    """
+
+    def leave(number: int, frame: FrameType | None) -> None:
+        os._exit(130)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _start(argv: Sequence[str] | None) -> int:
     multiprocessing.freeze_support()
     choose_kernel_cache()
     keep_algebra_single_threaded()
@@ -78,6 +107,7 @@ def _open_window(paths: list[Path]) -> int:
         return 4
     from caiman_gui.gui.application import main as show
 
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # work may be unsaved from here on
     return int(show(paths))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import glob
 import os
 import secrets
 import shutil
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+#: Characters of a file's name that its temporary sibling keeps: longer than 255 bytes it may
+#: not become.
+_KEPT_OF_NAME = 50
 _DENIED = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
@@ -35,7 +39,7 @@ def atomic_path(path: Path, *, needed_bytes: int = 0) -> Iterator[Path]:
     ResourceError
         If the disk is full or may not be written; the old file is then untouched.
     """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    temporary = path.with_name(f".{path.name[:_KEPT_OF_NAME]}.{secrets.token_hex(4)}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         require_space(path, needed_bytes)
@@ -51,6 +55,14 @@ def atomic_path(path: Path, *, needed_bytes: int = 0) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def remove_unfinished_siblings(path: Path) -> None:
+    """Remove what a killed program has left of ``path``; what is in use stays."""
+    pattern = f".{glob.escape(path.name[:_KEPT_OF_NAME])}.{'[0-9a-f]' * 8}.part"
+    for leftover in path.parent.glob(pattern):
+        with suppress(OSError):
+            leftover.unlink()
 
 
 def write_text_atomic(path: Path, text: str) -> None:

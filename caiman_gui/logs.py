@@ -31,6 +31,11 @@ class _OneLine(logging.Formatter):
         return f"{record.levelname.capitalize()}: {record.getMessage()}"
 
 
+def _is_for_users(record: logging.LogRecord) -> bool:
+    """Keep Python's own warnings, which name lines of code, off the terminal."""
+    return record.name != "py.warnings"
+
+
 class MemoryHandler(logging.Handler):
     """Keeps the last records, and tells a listener that there are new ones.
 
@@ -79,12 +84,16 @@ def setup_logging(
         Gets the records too; by default nobody does, since a windowed program has no stderr.
     """
     close_logging()
+    logging.raiseExceptions = False  # a full disk must not print a traceback for each record
+    logging.captureWarnings(True)
     number = getattr(logging, level.upper())
     kept = min(number, logging.INFO)
     memory = MemoryHandler()
     handlers: list[logging.Handler] = [memory]
     if log_file is not None:
-        handlers.append(logging.FileHandler(log_file, mode="w", encoding="utf-8"))
+        handlers.append(
+            logging.FileHandler(log_file, mode="w", encoding="utf-8", errors="backslashreplace")
+        )
         handlers[-1].setFormatter(logging.Formatter(_FORMAT))
     for handler in handlers:
         handler.setLevel(kept)
@@ -92,6 +101,8 @@ def setup_logging(
         terminal = logging.StreamHandler(stream)
         terminal.setLevel(number)
         terminal.setFormatter(_OneLine())
+        if number > logging.DEBUG:
+            terminal.addFilter(_is_for_users)
         handlers.append(terminal)
     root = logging.getLogger()
     root.setLevel(logging.WARNING)
@@ -104,6 +115,7 @@ def setup_logging(
 
 def close_logging() -> None:
     """Detach and close what ``setup_logging`` set up."""
+    logging.captureWarnings(False)
     root = logging.getLogger()
     for handler in list(root.handlers):
         if handler.get_name() == "caiman_gui":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from caiman_gui.errors import ParameterError
@@ -81,3 +82,12 @@ def positive(option: str) -> Callable[[str], int]:
         return int(text)
 
     return convert
+
+
+def folder(text: str) -> Path:
+    """Return a folder as typed; an empty word, as from an unset variable, is refused."""
+    if not text.strip():
+        raise ParameterError(
+            "No folder was named", f"-o {text!r} is empty.", "Name a folder for the results."
+        )
+    return Path(text)

@@ -46,12 +46,9 @@ class Console:
 
     def write(self, text: str) -> None:
         """Write text above the bar, also when quiet: log records come this way."""
-        if self._stream is None:
-            return
         with self._guard:
             self._clear()
-            self._stream.write(text)
-            self._stream.flush()
+            self._put(text)
 
     def flush(self) -> None:
         """Do nothing: every write is flushed."""
@@ -79,18 +76,27 @@ class Console:
             self._clear()
 
     def _draw(self, fraction: float, message: str, now: float) -> None:
-        assert self._stream is not None
         filled = int(_BAR_WIDTH * fraction)
         bar = "#" * filled + "-" * (_BAR_WIDTH - filled)
         line = f"[{bar}] {100 * fraction:3.0f} %  {message}{self._left(fraction, now)}"
-        self._stream.write(f"\r{line}\x1b[K")
-        self._stream.flush()
         self._has_bar = True
+        self._put(f"\r{line}\x1b[K")
 
     def _clear(self) -> None:
-        if self._has_bar and self._stream is not None:
-            self._stream.write("\r\x1b[K")
+        if self._has_bar:
             self._has_bar = False
+            self._put("\r\x1b[K")
+
+    def _put(self, text: str) -> None:
+        """Write, unless nobody listens any more: a run outlives its terminal."""
+        if self._stream is None:
+            return
+        try:
+            self._stream.write(text)
+            self._stream.flush()
+        except (OSError, ValueError):  # closed, a pipe without a reader, a full disk
+            self._stream = None
+            self._quiet = True
 
     def _left(self, fraction: float, now: float) -> str:
         elapsed = now - self._started

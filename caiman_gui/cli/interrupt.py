@@ -20,7 +20,7 @@ Out = TypeVar("Out")
 
 _POLL_S = 0.05
 #: What the work gets to stop by itself; compiling a kernel, for instance, cannot look up.
-GRACE_S = 0.6
+GRACE_S = 0.4
 #: Compilers recurse deeply, and some systems give threads small stacks.
 _STACK_BYTES = 16 * 2**20
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import logging
 import os
 import sys
 import traceback
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from caiman_gui import __version__
-from caiman_gui.errors import CaimanGuiError, InputError, ParameterError
+from caiman_gui.errors import CaimanGuiError, InputError, ParameterError, ResourceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -61,7 +63,7 @@ def main(argv: Sequence[str], open_window: OpenWindow | None = None) -> int:
     if arguments[0] == "--version":
         print(f"caiman-gui {__version__}")
         return 0
-    debug = "debug" in arguments or "--log-level=debug" in arguments
+    debug = "--log-level=debug" in arguments or ("--log-level", "debug") in pairwise(arguments)
     try:
         code = _dispatch(arguments, open_window)
         if sys.stdout is not None:
@@ -77,8 +79,13 @@ def main(argv: Sequence[str], open_window: OpenWindow | None = None) -> int:
         _tell("Stopped.", "", "")
         return INTERRUPTED
     except BrokenPipeError:  # the reader, such as "head", has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_stdout()
         return 0
+    except (OSError, MemoryError) as exc:
+        if debug:
+            traceback.print_exc()
+        logger.info("stopped", exc_info=exc)
+        return _tell_refusal(exc)
     except Exception as exc:  # noqa: BLE001 the outer border of the program
         return _tell_bug(exc, debug)
     finally:
@@ -107,7 +114,31 @@ def _dispatch(arguments: list[str], open_window: OpenWindow | None) -> int:
 
 def _tell(*lines: str) -> None:
     if sys.stderr is not None:
-        print("\n".join(line for line in lines if line), file=sys.stderr)
+        with contextlib.suppress(OSError, ValueError):  # nobody listens: the exit code remains
+            print("\n".join(line for line in lines if line), file=sys.stderr, flush=True)
+
+
+def _tell_refusal(exc: OSError | MemoryError) -> int:
+    """Tell that the system refused memory, or to write, where nobody could say it better."""
+    _drop_stdout()
+    if isinstance(exc, MemoryError):
+        _tell("Not enough memory", str(exc), "Close other programs, or use fewer threads.")
+    else:
+        place = f"{exc.filename}: " if exc.filename else ""
+        _tell(
+            "Something could not be read or written",
+            f"{place}{exc.strerror or exc}.",
+            "Check free space, permissions, and that the disk is connected.",
+        )
+    return ResourceError.exit_code
+
+
+def _drop_stdout() -> None:
+    """Forget what stdout did not take: the interpreter would try again when it ends."""
+    if sys.stdout is None:
+        return
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _tell_bug(exc: Exception, debug: bool) -> int:

@@ -5,33 +5,34 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import shutil
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from caiman_gui.cli.arguments import Parser, memory_size, parse, positive
+from caiman_gui.cli.arguments import Parser, folder, memory_size, parse, positive
 from caiman_gui.cli.console import Console, ConsoleContext
 from caiman_gui.cli.interrupt import Abandoned, run_interruptible
 from caiman_gui.cli.options import add_parameter_options, given_params, resolve_twins
+from caiman_gui.cli.out_folder import (
+    LOG_NAME,
+    remove_results,
+    remove_unfinished,
+    require_free,
+    require_outside,
+    stored_state,
+)
 from caiman_gui.cli.program import INTERRUPTED
 from caiman_gui.core.parallel import cpu_count
 from caiman_gui.core.task import Cancelled, SubContext
 from caiman_gui.errors import CaimanGuiError, NoResultError, ParameterError, ResourceError
 from caiman_gui.logs import LEVELS, close_logging, setup_logging
 from caiman_gui.pipeline.measure import default_memory_bytes
-from caiman_gui.pipeline.outputs import (
-    RESULT_FILES,
-    data_folder,
-    project_path,
-    write_outputs,
-    write_project,
-)
+from caiman_gui.pipeline.outputs import data_folder, write_outputs, write_project
 from caiman_gui.pipeline.report import make_report
-from caiman_gui.pipeline.runner import open_recording, run_steps
+from caiman_gui.pipeline.runner import run_steps
 from caiman_gui.pipeline.steps import STEP_NAMES, STEPS, in_order
-from caiman_gui.pipeline.workspace import Workspace
+from caiman_gui.pipeline.workspace import Workspace, look_at
 from caiman_gui.project.model import ProjectState
 
 if TYPE_CHECKING:
@@ -156,9 +157,9 @@ class _Run:
     def _leave_nothing(self) -> None:
         """Remove an empty project again, so that the next try finds OUT as this one did."""
         close_logging()
-        _remove_results(self.out, self.name)
+        remove_results(self.out, self.name)
         with contextlib.suppress(OSError):  # other files in it, or a folder in use
-            (self.out / "run.log").unlink()
+            (self.out / LOG_NAME).unlink()
             self.out.rmdir()
 
     def _say_stopped(self) -> None:
@@ -168,7 +169,7 @@ class _Run:
         self.console.say("The same command with --resume goes on from there.")
 
     def _say_done(self) -> None:
-        report = make_report(self.state, skipped=(), n_threads=1, memory_bytes=0, notes=self.notes)
+        report = make_report(self.state, skipped=(), n_threads=1, memory_bytes=0)
         for warning in report["warnings"]:
             logger.warning("%s", warning)
         counts = report["counts"]
@@ -182,21 +183,25 @@ def _prepare(options: argparse.Namespace, console: Console) -> _Run:
     out = options.out.expanduser().absolute()
     paths = [path.expanduser().absolute() for path in options.movies]
     name = paths[0].stem
-    _require_free(out, options)
-    state = _stored_state(out, name) if options.resume else ProjectState()
+    require_free(out, options)
+    require_outside(paths, out, name)
+    state = stored_state(out, name) if options.resume else ProjectState()
     given = given_params(options, state.params if options.resume else None)
     _steps(options.steps, state)
-    recording = open_recording(paths)
+    recording, assumed = look_at(paths)
+    notes = (*given.notes, *assumed)
     params = resolve_twins(given, recording)
     if state.recording is not None and state.recording.fingerprint != recording.fingerprint:
         state = ProjectState()  # nothing of another movie can be used
     names = _steps(options.steps, state)
     workspace = Workspace(data_folder(out, name))
     if options.overwrite:
-        _remove_results(out, name)
+        remove_results(out, name)
+    elif options.resume:
+        remove_unfinished(out, name)
     workspace.prepare()
-    _start_log(out / "run.log", options, console)
-    for note in given.notes:
+    _start_log(out / LOG_NAME, options, console)
+    for note in notes:
         logger.warning("%s", note)
     logger.info(
         "%s: %d frames of %d x %d px; steps %s; %d threads",
@@ -212,7 +217,7 @@ def _prepare(options: argparse.Namespace, console: Console) -> _Run:
         names=names,
         state=state.with_(recording=recording, params=params),
         memory_bytes=options.memory or default_memory_bytes(),
-        notes=given.notes,
+        notes=notes,
     )
 
 
@@ -234,67 +239,6 @@ def _steps(text: str, state: ProjectState) -> tuple[str, ...]:
     return names
 
 
-def _require_free(out: Path, options: argparse.Namespace) -> None:
-    if options.overwrite and options.resume:
-        raise ParameterError(
-            "--overwrite and --resume exclude each other",
-            "One starts anew, the other goes on.",
-            "Leave one of them out.",
-        )
-    try:
-        if not out.exists():
-            return
-        if not out.is_dir():
-            raise ParameterError(
-                "OUT is a file", f"{out} is a file, not a folder.", "Name a folder with -o."
-            )
-        is_used = any(out.iterdir())
-    except OSError as exc:
-        raise ResourceError(
-            "The folder for results cannot be used",
-            f"{out}: {exc.strerror or exc}.",
-            "Choose a folder you may write to.",
-        ) from exc
-    if is_used and not (options.overwrite or options.resume):
-        raise ParameterError(
-            "OUT already holds something",
-            f"{out} is not empty.",
-            "Add --overwrite to start anew, --resume to go on, or choose another folder.",
-        )
-
-
-def _stored_state(out: Path, name: str) -> ProjectState:
-    """State of the project in OUT; an empty one if the last run did not get that far."""
-    from caiman_gui.project.store import load_project
-
-    path = project_path(out, name)
-    if not path.is_file():
-        return ProjectState()
-    loaded = load_project(path)
-    if loaded.read_only:
-        raise ParameterError(
-            "This project cannot be resumed",
-            f"{path} was written by a newer version.",
-            "Update caiman_gui, or start anew with --overwrite.",
-        )
-    return loaded.state
-
-
-def _remove_results(out: Path, name: str) -> None:
-    """Remove the files of an earlier run, and nothing else: old and new must not be mixed."""
-    try:
-        for file in (*RESULT_FILES, f"{name}.cgproj"):
-            (out / file).unlink(missing_ok=True)
-        if data_folder(out, name).is_dir():
-            shutil.rmtree(data_folder(out, name))
-    except OSError as exc:
-        raise ResourceError(
-            "The results of an earlier run cannot be removed",
-            f"{exc.filename or out}: {exc.strerror or exc}.",
-            "Close the programs that have them open, or choose another folder.",
-        ) from exc
-
-
 def _start_log(path: Path, options: argparse.Namespace, console: Console) -> None:
     try:
         setup_logging(options.log_level, path, stream=console)
@@ -314,7 +258,7 @@ def _parser() -> Parser:
         "(-frames)\nin seconds (-s), once pixel size and frame rate are known.",
     )
     parser.add_argument("movies", nargs="+", type=Path, metavar="MOVIE", help="in order of time")
-    parser.add_argument("-o", "--out", type=Path, required=True, help="folder for the results")
+    parser.add_argument("-o", "--out", type=folder, required=True, help="folder for the results")
     add_run_options(parser)
     add_parameter_options(parser)
     return parser

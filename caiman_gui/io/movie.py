@@ -156,6 +156,7 @@ def fingerprint(paths: Sequence[Path]) -> str:
 
 def _open_part(path: Path) -> TiffMovie:
     path = path.expanduser().absolute()
+    _require_storable_name(path)
     if path.is_dir():
         raise InputError(
             "This is a folder, not a movie",
@@ -187,6 +188,18 @@ def _open_part(path: Path) -> TiffMovie:
             "Open a TIFF file, or export the movie as TIFF, for instance with ImageJ.",
         )
     return TiffMovie(path)
+
+
+def _require_storable_name(path: Path) -> None:
+    """Refuse names that are no text: neither a project nor a log could hold them."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as exc:
+        raise InputError(
+            "The file has a name that cannot be used",
+            f"{str(path).encode(errors='replace').decode()} holds bytes that are no letters (?).",
+            "Rename the file or its folder.",
+        ) from exc
 
 
 def _unreadable(path: Path, exc: OSError) -> InputError:
@@ -230,6 +243,8 @@ def _describe(
 ) -> RecordingInfo:
     info = RecordingInfo(paths=tuple(part.path for part in parts), shape=shape, dtype=dtype)
     notes = [note for part in parts for note in part.metadata.notes]
+    if len(set(info.paths)) < len(info.paths):
+        notes.append("A file was given more than once: its frames are repeated.")
     known = [part.metadata for part in parts if part.metadata.frame_rate_hz]
     if known:
         info = replace(

@@ -72,6 +72,17 @@ def open_recording(paths: tuple[Path, ...] | list[Path]) -> RecordingRef:
     InputError
         If a file is missing, unreadable or of the wrong kind.
     """
+    return look_at(paths)[0]
+
+
+def look_at(paths: tuple[Path, ...] | list[Path]) -> tuple[RecordingRef, tuple[str, ...]]:
+    """Look at movie files; also return what was assumed about them, in plain words.
+
+    Raises
+    ------
+    InputError
+        If a file is missing, unreadable or of the wrong kind.
+    """
     from caiman_gui.io.movie import fingerprint, open_movie
     from caiman_gui.project.model import RecordingRef
 
@@ -79,7 +90,7 @@ def open_recording(paths: tuple[Path, ...] | list[Path]) -> RecordingRef:
     with open_movie(files) as movie:
         info = movie.info
         n_frames, height, width = movie.shape
-    return RecordingRef(
+    recording = RecordingRef(
         paths=files,
         n_frames=n_frames,
         height=height,
@@ -91,6 +102,7 @@ def open_recording(paths: tuple[Path, ...] | list[Path]) -> RecordingRef:
         pixel_size_um=info.pixel_size_um,
         pixel_size_source=info.pixel_size_source if info.pixel_size_um else "",
     )
+    return recording, info.notes
 
 
 def require_recording(state: ProjectState) -> RecordingRef:
