@@ -121,7 +121,7 @@ def raw_movie(state: ProjectState) -> Iterator[Movie]:
     InputError
         If it cannot be read, or is no longer the movie the project was made with.
     """
-    from caiman_gui.io.movie import open_movie
+    from caiman_gui.io.movie import fingerprint, open_movie
 
     recording = require_recording(state)
     with open_movie(recording.paths) as movie:
@@ -131,6 +131,12 @@ def raw_movie(state: ProjectState) -> Iterator[Movie]:
                 "The movie has changed",
                 f"{recording.name} was {_size(expected)}, now it is {_size(movie.shape)}.",
                 "Open the movie again as a new project.",
+            )
+        if fingerprint(recording.paths) != recording.fingerprint:
+            raise InputError(
+                "The movie has changed",
+                f"{recording.name} holds other frames than those the project was made with.",
+                "Put the old file back, or open the movie again as a new project.",
             )
         yield movie
 

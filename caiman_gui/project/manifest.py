@@ -18,6 +18,10 @@ SCHEMA = 1
 #: A manifest is a few kilobytes; a much larger file is something else.
 MAX_BYTES = 64 * 2**20
 
+_LONGEST_PATH = 4096
+_LONGEST_NAME = 255
+_MOST_DIGITS = 18
+
 #: Schema -> function that turns a manifest of it into one of the next schema.
 MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
 
@@ -29,8 +33,8 @@ class _Entry(BaseModel):
 class FileEntry(_Entry):
     """Where one movie file lies: seen from the project, and absolutely as a second hint."""
 
-    path: str = ""
-    absolute: str = Field("", max_length=4096)
+    path: str = Field("", max_length=_LONGEST_PATH)
+    absolute: str = Field("", max_length=_LONGEST_PATH)
 
 
 class RecordingEntry(_Entry):
@@ -92,7 +96,7 @@ class Manifest(_Entry):
     @field_validator("labels")
     @classmethod
     def _numbered(cls, labels: dict[str, Any]) -> dict[str, Any]:
-        if not all(key.isdecimal() for key in labels):
+        if not all(key.isdecimal() and len(key) <= _MOST_DIGITS for key in labels):
             raise ValueError("a label without a component number")
         return labels
 
@@ -101,6 +105,8 @@ def plain_name(name: str) -> str:
     """Return a file name unchanged if it cannot lead out of its folder; else ValueError."""
     if any(character in name for character in '/\\:\0"') or name in (".", ".."):
         raise ValueError("a file outside the data folder")
+    if len(name.encode(errors="replace")) > _LONGEST_NAME:
+        raise ValueError("the name of a file is too long")
     return name
 
 
@@ -124,8 +130,12 @@ def read_manifest(path: Path) -> Manifest:
         raise _no_project(path, getattr(exc, "strerror", None) or "it is not text") from exc
     try:
         values = json.loads(text, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as exc:
+    except json.JSONDecodeError as exc:
         raise _no_project(path, f"it is not complete JSON ({exc})") from exc
+    except RecursionError as exc:
+        raise _no_project(path, "its brackets are nested too deeply") from exc
+    except ValueError as exc:
+        raise _no_project(path, "it holds something that is no number") from exc
     if not isinstance(values, dict) or values.get("format") != FORMAT:
         raise _no_project(path, f"it does not say that it is a {FORMAT}")
     schema = values.get("schema")
@@ -136,11 +146,12 @@ def read_manifest(path: Path) -> Manifest:
         return Manifest.model_validate(values)
     except ValidationError as exc:
         error = exc.errors()[0]
-        place = ".".join(str(part) for part in error["loc"])
+        place = ".".join(str(part)[:60] for part in error["loc"])
+        why = error["msg"].removeprefix("Value error, ").replace("Input should", "it should")
         newer = isinstance(schema, int) and schema > SCHEMA
         raise InputError(
             "The project cannot be read",
-            f"{path}: {place}: {error['msg']}.",
+            f"{path}: {place}: {why}.",
             "It was written by a newer version: update caiman_gui."
             if newer
             else "Open an older copy or the autosave of the project.",
