@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numba import njit
 
+from caiman_gui.core.border import BorderSearch
 from caiman_gui.core.checks import require_contrast, require_usable
 from caiman_gui.core.movie import frame_blocks
 from caiman_gui.core.noise import PIECE, noise_level
@@ -46,7 +47,8 @@ def summarise(
 
     The correlation image is the mean Pearson correlation of a pixel with those of its 8
     neighbours that exist, over all frames; a pixel that never changes has correlation 0.
-    Peak-to-noise is ``(max - mean) / noise``, 0 where the noise is 0.
+    Peak-to-noise is ``(max - mean) / noise``, 0 where the noise is 0. Both are 0 where motion
+    correction has often repeated the edge: copies correlate, and no cell may start there.
 
     Parameters
     ----------
@@ -72,7 +74,7 @@ def summarise(
     """
     require_usable(movie)
     _, height, width = movie.shape
-    own = _Moments((height, width))
+    own, border = _Moments((height, width)), BorderSearch(movie.shape)
     noise = _NoisePieces(movie.shape)
     neuron = _NeuronFilter.of(neuron_diameter_px) if use_filter else None
     total = np.zeros((height, width))
@@ -81,6 +83,7 @@ def summarise(
     first = SubContext(ctx, 0.0, 0.5 if use_filter else 1.0, message)
     for start, block in frame_blocks(movie, ctx=first, message=message):
         own.add(block, n_threads=n_threads, ctx=ctx)
+        border.add(start, block)
         if neuron is not None:
             block = _filtered(block, neuron, n_threads=n_threads, ctx=ctx)
             total += block.sum(axis=0, dtype=np.float64)
@@ -98,6 +101,8 @@ def summarise(
             movie, neuron, mean, sigma, n_threads=n_threads, ctx=SubContext(ctx, 0.5, 1.0, message)
         )
     pnr = np.divide(peak, sigma, out=np.zeros_like(peak, dtype=np.float64), where=sigma > 0)
+    trusted = border.trusted()
+    correlation, pnr = np.where(trusted, correlation, 0), np.where(trusted, pnr, 0)
     return SummaryImages(
         mean=own.mean().astype(np.float32),
         max=own.peak,

@@ -181,3 +181,21 @@ def test_seeds_of_a_plateau_are_apart_and_deterministic():
     gaps = np.linalg.norm(seeds[:, None] - seeds[None], axis=2)[~np.eye(len(seeds), dtype=bool)]
     assert gaps.min() >= 7
     assert seeds[0].tolist() == [0, 0]
+
+
+@pytest.mark.parametrize("use_filter", [False, True])
+def test_a_filled_in_border_shows_no_correlation(use_filter):
+    movie = random_movie(n_frames=200, height=40, width=48)
+    clean = summarise(ArrayMovie(movie), use_filter=use_filter, neuron_diameter_px=6)
+    assert (clean.pnr > 0).all()
+    moved = movie.copy()
+    moved[::10, :3] = moved[::10, 3:4]
+    moved[:, :, -2:] = moved[:, :, -3:-2]
+    got = summarise(ArrayMovie(moved), use_filter=use_filter, neuron_diameter_px=6, n_threads=2)
+    for image in (got.correlation, got.pnr):
+        assert not image[:3].any()
+        assert not image[:, -2:].any()
+    assert (got.pnr[4:, :-3] > 0).all()
+    inside = np.s_[9:, :-9]  # beyond the reach of the filter
+    assert np.allclose(got.correlation[inside], clean.correlation[inside], atol=1e-5)
+    assert np.array_equal(got.mean, moved.mean(axis=0, dtype=np.float64).astype(np.float32))

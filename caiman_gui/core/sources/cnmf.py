@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import sparse
 
+from caiman_gui.core.border import trusted_pixels
 from caiman_gui.core.checks import require_contrast, require_usable
 from caiman_gui.core.results import Component, ComponentSet
 from caiman_gui.core.sources.background import initial_background
 from caiman_gui.core.sources.blocks import any_in_blocks, at_full_size, in_pixels
-from caiman_gui.core.sources.border import trusted_pixels
 from caiman_gui.core.sources.decimation import BinnedMovie, bin_movie
 from caiman_gui.core.sources.greedy import GreedySearch
 from caiman_gui.core.sources.highpass import HighpassMovie
