@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from scipy import ndimage, optimize, sparse
 
+from caiman_gui.core.border import trusted_pixels
 from caiman_gui.core.movie import ArrayMovie
 from caiman_gui.core.sources.background import _mix_nonnegative, initial_background
 from caiman_gui.core.sources.blocks import any_in_blocks, at_full_size, in_pixels
-from caiman_gui.core.sources.border import trusted_pixels
 from caiman_gui.core.sources.cleanup import clean_footprints, stacked
 from caiman_gui.core.sources.decimation import BINNED_BYTES, bin_movie, bin_size
 from caiman_gui.core.sources.greedy import GreedySearch
@@ -256,7 +256,7 @@ def test_a_split_cell_is_merged(rng: np.random.Generator) -> None:
     other = np.maximum(rng.normal(0, 1, 500), 0).astype(np.float32)
     rows, cols = np.mgrid[: FOV[0], : FOV[1]]
     whole = np.exp(-((rows - 6) ** 2 + (cols - 7) ** 2) / 8.0)
-    halves = np.array([whole * (cols < 8), whole * (cols > 5), np.roll(whole, 1, axis=0)])
+    halves = np.array([whole * (cols < 8), whole * (cols > 5), np.roll(whole, 4, axis=0)])
     norms = np.linalg.norm(halves.reshape(3, -1), axis=1)
     footprints = sparse.csr_matrix(halves.reshape(3, -1) / norms[:, None], dtype=np.float32)
     traces = np.array([trace * norms[0], trace * norms[1], other], np.float32)
@@ -267,6 +267,18 @@ def test_a_split_cell_is_merged(rng: np.random.Generator) -> None:
     assert cosine > 0.94
     assert np.linalg.norm(image.toarray()) == pytest.approx(1, abs=1e-5)
     assert np.corrcoef(merged, trace)[0, 1] > 0.999
+
+
+def test_one_cell_seen_at_two_places_in_turns_is_one(rng: np.random.Generator) -> None:
+    rows, cols = np.mgrid[: FOV[0], : FOV[1]]
+    images = np.array(
+        [np.hypot(rows - 6, cols - c) <= 3 for c in (5, 6.5, 10.5)], np.float32
+    ).reshape(3, -1)
+    images /= np.linalg.norm(images, axis=1)[:, None]
+    in_turns = np.maximum(rng.normal(0, 1, (3, 200)), 0).astype(np.float32)
+    in_turns[0, 100:] = in_turns[1, :100] = 0
+    groups = groups_to_merge(sparse.csr_matrix(images), in_turns, merge_corr=0.8)
+    assert [group.tolist() for group in groups] == [[0, 1]]
 
 
 def test_correlated_cells_apart_from_each_other_stay_apart(rng: np.random.Generator) -> None:

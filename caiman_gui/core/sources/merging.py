@@ -13,13 +13,16 @@ if TYPE_CHECKING:
 
 #: Footprints overlap when their cosine is above this.
 LEAST_OVERLAP = 0.05
+#: Two cells never lie as close as this (cosine): they are one, seen at two places when motion is
+#: left, and so active in turns.
+SAME_PLACE = 0.6
 _ROUNDS = 8
 
 
 def groups_to_merge(
     footprints: sparse.csr_matrix, active: NDArray[np.float32], *, merge_corr: float
 ) -> list[NDArray[np.intp]]:
-    """Find groups of overlapping components whose activity correlates.
+    """Find groups of overlapping components whose activity correlates, or that coincide.
 
     Parameters
     ----------
@@ -42,7 +45,7 @@ def groups_to_merge(
     norm = np.sqrt((centered.astype(np.float64) ** 2).sum(axis=1))
     product = np.einsum("ij,ij->i", centered[first], centered[second], dtype=np.float64)
     corr = product / np.maximum(norm[first] * norm[second], 1e-30)
-    linked = corr > merge_corr
+    linked = (corr > merge_corr) | (overlap.data[keep] > SAME_PLACE)
     graph = sparse.coo_matrix(
         (np.ones(int(linked.sum())), (first[linked], second[linked])), shape=overlap.shape
     )
