@@ -137,7 +137,7 @@ def test_numbers_of_a_known_result() -> None:
     assert rows == {
         "Mean correlation": "0.500 → 0.900",
         "Largest shift": "6 px",
-        "Frames at the limit": "10.0%",
+        "Frames at the limit": "10 %",
     }
 
 

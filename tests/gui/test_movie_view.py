@@ -43,7 +43,7 @@ def player(
     open_movie(movie_file)
     view = MovieView(ctx, "raw", "Raw")
     qtbot.addWidget(view)
-    view.resize(600, 400)
+    view.resize(900, 400)
     view.show()
     view.reload()
     qtbot.waitUntil(lambda: view.shown_frame == 0)
@@ -193,3 +193,12 @@ def test_without_a_movie_nothing_can_be_pressed(qtbot: QtBot, ctx: AppContext) -
     assert not view.player.play.isEnabled()
     view.player.toggle()
     assert not view.player.is_playing
+
+
+def test_a_narrow_player_leaves_room_for_the_timeline(qtbot: QtBot, player: MovieView) -> None:
+    assert player.player is not None
+    player.resize(560, 300)
+    qtbot.waitUntil(lambda: player.player.label.text() == "1 of 40 · 0.00 s")
+    assert player.player.slider.width() >= 64
+    player.resize(1000, 300)
+    qtbot.waitUntil(lambda: player.player.label.text() == "frame 1 of 40 · 0.00 s")

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 #: More seeds than this are counted but not drawn: nobody could tell them apart.
 MAX_DRAWN = 4_000
+#: More than this are drawn small, or they would hide the image.
+MANY_SEEDS = 400
 #: Two cells nearer than this share of the diameter would cover each other by more than half.
 MIN_DISTANCE = 0.75
 DENSITY_BINS = 96
@@ -66,11 +68,13 @@ class ImagePanel(QWidget):
             [[0, 0, 0, 0], [shade.red(), shade.green(), shade.blue(), 64]], np.uint8
         )
         self.seeds.setBrush(pg.mkBrush(QColor(style.unsure)))
-        self.seeds.setPen(pg.mkPen(QColor(style.halo), width=1))
 
     def show_seeds(self, seeds: NDArray[np.int32], usable: NDArray[np.bool_]) -> None:
         """Draw seeds (n, 2) and tint the usable pixels (H, W)."""
         drawn = seeds[:MAX_DRAWN]
+        is_crowd = len(drawn) > MANY_SEEDS
+        self.seeds.setSize(3 if is_crowd else 6)
+        self.seeds.setPen(None if is_crowd else pg.mkPen(QColor(theme.DARK.halo), width=1))
         self.seeds.setData(x=drawn[:, 1] + 0.5, y=drawn[:, 0] + 0.5)
         self.tint.setImage(usable.view(np.uint8), autoLevels=False, levels=(0, 1), lut=self._lut)
 
@@ -150,6 +154,8 @@ class InspectTab(StepTab):
         outer, inner = (row, column) if ratio > MOST_NARROW else (row, row)
         if ratio > LEAST_WIDE:
             outer = column
+        for panel in (self.correlation, self.pnr, self.third):
+            panel.image.setMinimumHeight(48 if outer == column else 120)
         for splitter, wanted in zip(self._splitters, (outer, inner), strict=True):
             if splitter.orientation() != wanted:
                 splitter.setOrientation(wanted)

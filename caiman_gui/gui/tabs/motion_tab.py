@@ -8,9 +8,10 @@ import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import (
+    QBoxLayout,
     QCheckBox,
     QGridLayout,
-    QHBoxLayout,
+    QSizePolicy,
     QSplitter,
     QStackedWidget,
     QVBoxLayout,
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from caiman_gui.app.context import AppContext
     from caiman_gui.core.results import MotionResult
 
+#: Width over height of a field from which on raw and corrected are one below the other.
+LEAST_WIDE = 2.5
 #: A shift this close to the search range counts as "at the limit", in px.
 _AT_LIMIT_PX = 0.5
 
@@ -89,7 +92,7 @@ class MotionTab(StepTab):
         self.right = QStackedWidget()
         self.right.addWidget(self.no_result)
         self.right.addWidget(self.corrected)
-        players = QHBoxLayout()
+        self._players = players = QBoxLayout(QBoxLayout.Direction.LeftToRight)
         players.setContentsMargins(0, 0, 0, 0)
         players.setSpacing(8)
         players.addWidget(self.raw, 1)
@@ -142,13 +145,22 @@ class MotionTab(StepTab):
         if topics & Topic.RECORDING:
             self.player.set_movie(state.recording.n_frames, state.frame_rate_hz)
             self.raw.reload()
+            is_wide = state.recording.width > LEAST_WIDE * state.recording.height
+            direction = QBoxLayout.Direction
+            self._players.setDirection(direction.TopToBottom if is_wide else direction.LeftToRight)
         if topics & (Topic.RECORDING | Topic.MOTION):
             self._show_result(state.motion)
 
     def _show_result(self, motion: MotionResult | None) -> None:
         self.metrics_card.setVisible(motion is not None)
         self.plots.setVisible(motion is not None)
-        self.right.setCurrentWidget(self.no_result if motion is None else self.corrected)
+        page = self.no_result if motion is None else self.corrected
+        policy = QSizePolicy.Policy
+        for each in (self.no_result, self.corrected):  # a hidden page asks for no room
+            each.setSizePolicy(
+                policy.Preferred if each is page else policy.Ignored, policy.Preferred
+            )
+        self.right.setCurrentWidget(page)
         if motion is None:
             self.corrected.view.set_image(None)
             return
@@ -222,7 +234,7 @@ def metrics_of(motion: MotionResult, max_shift_px: int) -> list[tuple[str, str, 
         ("Largest shift", f"{words.number(float(size.max()))} px", "In either direction."),
         (
             "Frames at the limit",
-            f"{at_limit.mean():.1%}",
+            f"{100 * at_limit.mean():.3g} %",
             "Frames whose shift reached the largest one allowed. If there are many, raise it.",
         ),
     ]

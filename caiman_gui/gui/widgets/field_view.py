@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     import numpy as np
     from numpy.typing import NDArray
+    from PySide6.QtGui import QResizeEvent
 
     from caiman_gui.core.results import ComponentSet, Decision, SummaryImages
 
@@ -28,6 +29,8 @@ BACKGROUNDS: dict[str, tuple[str, str]] = {
     "correlation": ("Correlation", "viridis"),
     "pnr": ("PNR", "magma"),
 }
+#: Below this width the switches are shown by mark and number.
+NARROW_PX = 520
 
 
 class FieldView(QWidget):
@@ -46,6 +49,7 @@ class FieldView(QWidget):
         super().__init__(parent)
         self._summary: SummaryImages | None = None
         self._background = background
+        self._is_narrow = self._is_known = False
         self.image = ImageView()
         self.layer = FootprintLayer(self.image.view, self)
         self._centres = pg.ScatterPlotItem(size=7, pxMode=True)
@@ -141,10 +145,20 @@ class FieldView(QWidget):
         self.image.set_color_map(BACKGROUNDS[self._background][1])
         self.image.set_image(getattr(self._summary, self._background))
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        is_narrow = self.width() < NARROW_PX
+        if is_narrow != self._is_narrow:
+            self._is_narrow = is_narrow
+            self.background_buttons["correlation"].setText("Corr." if is_narrow else "Correlation")
+            self._show_counts(self._is_known)
+
     def _show_counts(self, is_known: bool) -> None:
+        self._is_known = is_known
         counts = self.layer.counts()
         for state, button in self.state_buttons.items():
-            button.setText(f"{counts[state]:,} {state}" if is_known else state)
+            word = "" if self._is_narrow else f" {state}"  # the mark and the tooltip say it, too
+            button.setText(f"{counts[state]:,}{word}" if is_known else state)
 
     def _on_background(self, button: QToolButton) -> None:
         self.set_background(str(button.property("background")))

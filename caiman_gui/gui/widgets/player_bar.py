@@ -12,7 +12,7 @@ from superqt import QDoubleRangeSlider
 from caiman_gui.gui import theme
 
 if TYPE_CHECKING:
-    from PySide6.QtGui import QHideEvent
+    from PySide6.QtGui import QHideEvent, QResizeEvent
 
     from caiman_gui.app.selection import Selection
     from caiman_gui.gui.widgets.image_view import ImageView
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 #: Redraws per second at most while playing; frames between are skipped.
 _REDRAW_MS = 33
 _SPEEDS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
+#: Below this width of the bar, words give way to the timeline.
+_NARROW_PX, _LABEL_PX, _CONTRAST_PX = 700, 196, 120
 
 
 class PlayerBar(QWidget):
@@ -36,6 +38,7 @@ class PlayerBar(QWidget):
         super().__init__(parent)
         self._selection = selection
         self._n_frames = 0
+        self._is_narrow = False
         self._rate_hz = 30.0
         self._views: list[ImageView] = []
         self._timer = QTimer(self)
@@ -53,9 +56,10 @@ class PlayerBar(QWidget):
         self.forward = self._button("step-forward", "One frame on (Right)", lambda: self.step(1))
         self.slider = QSlider(Qt.Orientation.Horizontal)
         self.slider.setAccessibleName("Frame")
+        self.slider.setMinimumWidth(64)
         self.slider.valueChanged.connect(self._on_slider)
         self.label = theme.label("", "muted")
-        self.label.setMinimumWidth(196)
+        self.label.setMinimumWidth(_LABEL_PX)
         self.label.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.speed = QComboBox()
         self.speed.setAccessibleName("Speed of playing")
@@ -66,13 +70,14 @@ class PlayerBar(QWidget):
         self.speed.setCurrentIndex(_SPEEDS.index(1.0))
         self.speed.currentIndexChanged.connect(self._restart_clock)
         self.contrast = QDoubleRangeSlider(Qt.Orientation.Horizontal)  # type: ignore[no-untyped-call]
-        self.contrast.setFixedWidth(120)
+        self.contrast.setFixedWidth(_CONTRAST_PX)
         self.contrast.setToolTip("Contrast: the values shown as black and as white")
         self.contrast.setAccessibleName("Contrast")
         self.contrast.valueChanged.connect(self._on_contrast)
         self.auto = QPushButton("Auto")
         self.auto.setProperty("flat", True)
         self.auto.setToolTip("Take the contrast from the frame shown")
+        self.auto.setAccessibleName("Automatic contrast")
         self.auto.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         theme.set_icon(self.auto, "contrast")
         self.auto.clicked.connect(self._on_auto)
@@ -221,13 +226,24 @@ class PlayerBar(QWidget):
         super().hideEvent(event)
         self.stop()
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        is_narrow = self.width() < _NARROW_PX
+        if is_narrow != self._is_narrow:  # the timeline must not be what has no room
+            self._is_narrow = is_narrow
+            self.label.setMinimumWidth(0 if is_narrow else _LABEL_PX)
+            self.contrast.setFixedWidth(_CONTRAST_PX // 2 if is_narrow else _CONTRAST_PX)
+            self.auto.setText("" if is_narrow else "Auto")
+            self._show_time()
+
     def _show_time(self) -> None:
         if not self._n_frames:
             self.label.setText("No movie")
             return
         index = self._selection.frame
         seconds = index / self._rate_hz
-        self.label.setText(f"frame {index + 1:,} of {self._n_frames:,} · {seconds:,.2f} s")
+        word = "" if self._is_narrow else "frame "
+        self.label.setText(f"{word}{index + 1:,} of {self._n_frames:,} · {seconds:,.2f} s")
 
     def _show_playing(self) -> None:
         theme.set_icon(self.play, "pause" if self.is_playing else "play")
