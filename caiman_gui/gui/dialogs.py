@@ -83,7 +83,7 @@ class Dialogs:
         box.setText(f"<b>{title}</b>")
         box.setInformativeText(text)
         button = box.addButton(yes, QMessageBox.ButtonRole.AcceptRole)
-        box.addButton(QMessageBox.StandardButton.Cancel)
+        box.addButton("Not now", QMessageBox.ButtonRole.RejectRole)
         box.exec()
         return box.clickedButton() is button
 
@@ -128,6 +128,7 @@ class _Sheet(QDialog):
             row.addWidget(other)
         row.addStretch(1)
         row.addWidget(close)
+        close.setFocus()
         self.body.addLayout(row)
 
 

@@ -290,7 +290,9 @@ class MainWindow(QMainWindow):
         self.ctx.workflow.run(STEP_NAMES)
 
     @Slot(bool)
-    def _on_running(self, _running: bool) -> None:
+    def _on_running(self, running: bool) -> None:
+        if running:
+            self.last_message.clear()  # it was about what came before
         self._show_enabled()
 
     @Slot(str)
