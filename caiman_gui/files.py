@@ -113,6 +113,12 @@ def storage_error(exc: BaseException, path: Path) -> ResourceError:
             f"{path} could not be written ({left}). Nothing half-written was left behind.",
             "Free some space, or choose a folder on another disk.",
         )
+    if number in (errno.ENOTDIR, errno.EEXIST):
+        return ResourceError(
+            "The folder cannot be made",
+            f"{path} cannot be written: a part of this path is a file, not a folder.",
+            "Choose another folder.",
+        )
     if number in _DENIED:
         return ResourceError(
             "The file may not be written",

@@ -16,6 +16,7 @@ from caiman_gui.pipeline.workspace import Workspace
 
 if TYPE_CHECKING:
     from caiman_gui.cli.program import OpenWindow
+    from caiman_gui.project.store import LoadedProject
 
 
 def main(arguments: list[str], open_window: OpenWindow | None = None) -> int:
@@ -51,6 +52,7 @@ def _export(project: Path, format_name: str, out: Path, overwrite: bool, quiet: 
             "The project does not exist", str(project), "Name a file that ends in .cgproj."
         )
     loaded = load_project(project.expanduser().absolute())
+    _require_apart(out, project, loaded)
     console = Console(quiet=quiet)
     ctx = ConsoleContext(console)
     try:
@@ -64,3 +66,17 @@ def _export(project: Path, format_name: str, out: Path, overwrite: bool, quiet: 
         console.close()
     console.say(f"Written: {out}")
     return 0
+
+
+def _require_apart(out: Path, project: Path, loaded: LoadedProject) -> None:
+    """Refuse to write over the project itself or its movies, whatever was asked for."""
+    recording = loaded.state.recording
+    movies = recording.paths if recording is not None else ()
+    own = {path.resolve() for path in (project.expanduser(), *movies)}
+    target = out.resolve()
+    if target in own or loaded.data_dir.resolve() in target.parents:
+        raise ParameterError(
+            "The export would replace a part of the project",
+            f"{out} belongs to {project}.",
+            "Name another file with -o.",
+        )

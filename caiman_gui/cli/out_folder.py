@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
-from caiman_gui.errors import ParameterError, ResourceError
+from caiman_gui.errors import InputError, ParameterError, ResourceError
 from caiman_gui.files import remove_unfinished_siblings
 from caiman_gui.pipeline.outputs import RESULT_FILES, data_folder, project_path
 from caiman_gui.project.model import ProjectState
@@ -55,7 +55,14 @@ def stored_state(out: Path, name: str) -> ProjectState:
     path = project_path(out, name)
     if not path.is_file():
         return ProjectState()
-    loaded = load_project(path)
+    try:
+        loaded = load_project(path)
+    except InputError as exc:
+        raise InputError(
+            f"This run cannot be resumed: {exc.title[0].lower()}{exc.title[1:]}",
+            exc.detail,
+            "Start anew with --overwrite, or choose another folder.",
+        ) from exc
     if loaded.read_only:
         raise ParameterError(
             "This project cannot be resumed",

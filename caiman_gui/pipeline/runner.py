@@ -319,7 +319,7 @@ def _is_present(name: str, key: str, state: ProjectState, workspace: Workspace) 
     record = state.steps.get(name)
     if record is None or record.key != key:
         return False
-    return not record.file or workspace.path(record.file).is_file()
+    return not record.file or workspace.is_whole(record.file)
 
 
 def _warn_of_memory(name: str, state: ProjectState, budget: int) -> None:

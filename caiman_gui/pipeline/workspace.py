@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from caiman_gui.project.model import ProjectState, RecordingRef
 
 
+logger = logging.getLogger(__name__)
+
+
 @dataclass(frozen=True, slots=True)
 class Workspace:
     """A folder for corrected movies; a project's own data folder, or a temporary one."""
@@ -25,6 +29,20 @@ class Workspace:
     def path(self, file: str) -> Path:
         """Where a file of a StepRecord lies."""
         return self.folder / file
+
+    def is_whole(self, file: str) -> bool:
+        """Whether a corrected movie is there and was not cut off."""
+        from caiman_gui.io.corrected import CorrectedMovie
+
+        path = self.path(file)
+        if not path.is_file():
+            return False
+        try:
+            CorrectedMovie(path).close()
+        except InputError as exc:
+            logger.warning("%s It is made again.", exc.detail)
+            return False
+        return True
 
     def prepare(self) -> None:
         """Make the folder.

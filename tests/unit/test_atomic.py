@@ -68,6 +68,14 @@ def test_faults_of_the_disk_are_told(
     assert names(tmp_path) == ["a.txt"]
 
 
+def test_a_file_where_a_folder_should_be_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ResourceError, match="is a file, not a folder"):
+        write_text_atomic(tmp_path / "file" / "new.txt", "")
+    with pytest.raises(ResourceError, match="is a file, not a folder"):
+        write_text_atomic(tmp_path / "file" / "deep" / "new.txt", "")
+
+
 def test_h5py_words_for_a_full_disk_are_understood(tmp_path: Path) -> None:
     with pytest.raises(ResourceError, match="disk is full"), atomic_path(tmp_path / "a.h5"):
         raise RuntimeError("Can't decrement id ref count (file write failed: errno = 28, ...)")

@@ -297,6 +297,32 @@ class TestRun:
         assert main(["export", project, "-f", "csv", "-o", str(target)]) == 2
         assert main(["export", project, "-f", "tiff", "-o", str(tmp_path / "c.tif")]) == 0
 
+    @pytest.mark.parametrize("place", ["out/day1.cgproj", "day1.tif", "out/day1.cgdata/new.csv"])
+    def test_an_export_never_replaces_the_project_or_its_movie(
+        self, fakes, movie, tmp_path, place, capsys
+    ):
+        out = tmp_path / "out"
+        assert main(["run", str(movie), "-o", str(out), "--quiet"]) == 0
+        target = tmp_path / place
+        before = target.read_bytes() if target.exists() else b""
+        words = ["export", str(out / "day1.cgproj"), "-f", "csv", "-o", str(target)]
+        assert main([*words, "--overwrite"]) == 2
+        assert "part of the project" in capsys.readouterr().err
+        assert (target.read_bytes() if target.exists() else b"") == before
+
+    def test_a_damaged_project_cannot_be_resumed_and_says_how_to_go_on(
+        self, fakes, movie, tmp_path, capsys
+    ):
+        out = tmp_path / "out"
+        assert main(["run", str(movie), "-o", str(out), "--quiet"]) == 0
+        (out / "day1.cgproj").write_text("{")
+        capsys.readouterr()
+        assert main(["run", str(movie), "-o", str(out), "--resume"]) == 3
+        told = capsys.readouterr().err
+        assert "cannot be resumed" in told
+        assert "--overwrite" in told
+        assert main(["run", str(movie), "-o", str(out), "--overwrite", "--quiet"]) == 0
+
 
 class TestDemo:
     @pytest.fixture(autouse=True)

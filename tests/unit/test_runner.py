@@ -107,6 +107,16 @@ def test_a_lost_corrected_movie_is_made_again(fakes, state, workspace):
     assert fakes.calls == ["motion", "motion"]
 
 
+def test_a_corrected_movie_that_was_cut_off_is_made_again(fakes, state, workspace):
+    done = run_step("motion", state, workspace=workspace, **OPTIONS)
+    file = workspace.path(done.steps["motion"].file)
+    file.write_bytes(file.read_bytes()[:-5])
+    again = run_step("motion", done, workspace=workspace, **OPTIONS)
+    assert fakes.calls == ["motion", "motion"]
+    with current_movie(again, workspace) as movie:
+        assert movie.frames(0, 2).shape[0] == 2
+
+
 def test_later_steps_read_the_corrected_movie_if_there_is_one(fakes, state, workspace):
     names = ("motion", "summary")
     run_steps(names, state, workspace=workspace, **OPTIONS)
