@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 Kind = Literal["two-photon", "one-photon"]
 
+#: Light of a dim neuron, as a share of what it would have been.
+DIM = 0.25
 #: Samples made at once, so that memory and the time between checks stay small.
 BLOCK_SAMPLES = 2**20
 
@@ -75,8 +77,12 @@ class SyntheticRecording:
 
 
 def demo_recording(ctx: TaskContext = NULL_CONTEXT) -> SyntheticRecording:
-    """Return the two-photon movie of the demonstration (128 x 128 px, 1000 frames)."""
-    return make_recording(seed=7, ctx=ctx)
+    """Return the two-photon movie of the demonstration (128 x 128 px, 1000 frames).
+
+    Some of its cells are so dim that the usual thresholds reject them: there is something to
+    review.
+    """
+    return make_recording(n_neurons=34, n_dim=6, seed=7, ctx=ctx)
 
 
 def make_recording(
@@ -85,6 +91,7 @@ def make_recording(
     shape: tuple[int, int] = (128, 128),
     n_frames: int = 1000,
     n_neurons: int = 30,
+    n_dim: int = 0,
     frame_rate_hz: float = 20.0,
     neuron_diameter_px: float = 10.0,
     max_shift_px: float = 3.0,
@@ -103,6 +110,8 @@ def make_recording(
     shape : (H, W)
         Field of view in px.
     n_frames, n_neurons : int
+    n_dim : int
+        So many of the neurons, the last ones, are dim.
     frame_rate_hz : float
     neuron_diameter_px : float
     max_shift_px : float
@@ -129,6 +138,7 @@ def make_recording(
 
     light = _illumination(kind, scene_shape)
     brightness = rng.uniform(0.7, 1.4, n_neurons)[:, None, None] * optics.peak
+    brightness[n_neurons - n_dim :] *= DIM
     cell_light = (cells * brightness * light).reshape(n_neurons, math.prod(scene_shape))
     images = (images * light * optics.background).reshape(len(images), -1)
     parts = np.vstack([cell_light, images]).astype(np.float32)

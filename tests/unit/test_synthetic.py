@@ -5,8 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from caiman_gui.core.motion import correct_motion
+from caiman_gui.core.movie import ArrayMovie
+from caiman_gui.core.quality import decide, measure_quality
+from caiman_gui.core.sources import extract_sources
+from caiman_gui.core.summary import summarise
 from caiman_gui.core.synthetic import demo_recording, make_recording
-from caiman_gui.core.task import Cancelled
+from caiman_gui.core.task import NULL_CONTEXT, Cancelled
+from caiman_gui.params.motion import MotionParams
+from caiman_gui.params.quality import QualityParams
+from caiman_gui.params.sources import SourceParams
 
 SMALL = {"shape": (48, 40), "n_frames": 120, "n_neurons": 6}
 
@@ -99,3 +107,42 @@ def test_cancel_stops_at_once():
 
 def test_the_demo_is_small():
     assert demo_recording().movie.shape == (1000, 128, 128)
+
+
+def test_dim_neurons_differ_in_light_only():
+    options = {"shape": (40, 44), "n_frames": 60, "n_neurons": 4, "max_shift_px": 0, "seed": 3}
+    plain, dim = make_recording(**options), make_recording(n_dim=4, **options)
+    assert np.array_equal(plain.calcium, dim.calcium)
+    assert np.array_equal(plain.footprints.toarray(), dim.footprints.toarray())
+    light = plain.template - dim.template
+    assert light.min() > -1e-3
+    inside = plain.footprints.toarray().max(axis=0).reshape(40, 44) > 0.5
+    assert light[inside].mean() > 10 * light[~inside].mean()
+
+
+@pytest.mark.slow
+def test_demo_has_cells_to_keep_and_cells_to_doubt():
+    rec = demo_recording()
+    frames = []
+
+    class Sink:
+        def write(self, start, block):
+            frames.append(block.copy())
+
+    correct_motion(ArrayMovie(rec.movie), params=MotionParams(), sink=Sink())
+    movie = ArrayMovie(np.concatenate(frames))
+    images = summarise(movie, use_filter=False, neuron_diameter_px=rec.neuron_diameter_px)
+    times = {"frame_rate_hz": rec.frame_rate_hz, "decay_time_s": rec.decay_time_s}
+    found = extract_sources(
+        movie,
+        params=SourceParams(neuron_diameter_px=rec.neuron_diameter_px),
+        kind=rec.kind,
+        summary=images,
+        n_threads=1,
+        ctx=NULL_CONTEXT,
+        **times,
+    )
+    measured = measure_quality(found, movie, **times)
+    accepted = [d.accepted for d in decide(measured, params=QualityParams(), labels={}).values()]
+    assert sum(accepted) >= 25
+    assert 3 <= len(accepted) - sum(accepted) <= 6
