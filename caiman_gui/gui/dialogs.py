@@ -17,13 +17,13 @@ from PySide6.QtWidgets import (
     QPlainTextEdit,
     QPushButton,
     QScrollArea,
-    QTextBrowser,
     QVBoxLayout,
     QWidget,
 )
 
 import caiman_gui
 from caiman_gui.gui import resources, theme
+from caiman_gui.gui.widgets.manual_view import ManualView
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -216,12 +216,11 @@ class TutorialDialog(_Sheet):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("Tutorial", parent)
         self.setModal(False)
-        self.text = QTextBrowser()
-        self.text.setOpenExternalLinks(True)
-        self.text.setMarkdown(resources.tutorial())
-        self.text.setMinimumSize(640, 560)
+        self.text = ManualView(resources.tutorial(), resources.tutorial_folder())
+        self.body.setContentsMargins(0, 0, 16, 16)
         self.body.addWidget(self.text, 1)
         self.add_close()
+        self.resize(self.sizeHint())  # a dialog left alone takes two thirds of the screen at most
 
 
 class ShortcutSheet(_Sheet):

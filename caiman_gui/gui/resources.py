@@ -27,10 +27,15 @@ def read(name: str) -> str:
     return (folder() / name).read_text(encoding="utf-8")
 
 
+def tutorial_folder() -> Path:
+    """Return where the tutorial and its pictures lie: beside the icons when installed, or docs."""
+    inside = folder()
+    return inside if (inside / "tutorial.md").is_file() else inside.parent / "docs"
+
+
 def tutorial() -> str:
-    """Return the tutorial as Markdown: beside the icons when installed, else from docs."""
-    inside = folder() / "tutorial.md"
-    path = inside if inside.is_file() else folder().parent / "docs" / "tutorial.md"
+    """Return the tutorial as Markdown."""
+    path = tutorial_folder() / "tutorial.md"
     if not path.is_file():
         return "The tutorial is not part of this installation."
     return path.read_text(encoding="utf-8")

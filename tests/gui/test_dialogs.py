@@ -5,14 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtGui import QGuiApplication, QImage, QTextDocument
 from PySide6.QtWidgets import QLabel, QWidget
 
 from caiman_gui.app.reporter import UserMessage
 from caiman_gui.gui.actions import shortcut_groups
 from caiman_gui.gui.dialogs import AboutDialog, Dialogs, ErrorDialog, ShortcutSheet, TutorialDialog
+from caiman_gui.gui.widgets.manual_view import ManualView
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pytestqt.qtbot import QtBot
 
 MESSAGE = UserMessage(
@@ -80,6 +83,19 @@ def test_the_tutorial_can_be_read(qtbot: QtBot) -> None:
     dialog = TutorialDialog()
     qtbot.addWidget(dialog)
     assert len(dialog.text.toPlainText()) > 500
+    dialog.show()
+    assert dialog.text.height() > 500
+
+
+def test_pictures_of_a_text_fit_its_width(qtbot: QtBot, tmp_path: Path) -> None:
+    picture = QImage(1600, 100, QImage.Format.Format_RGB32)
+    picture.save(str(tmp_path / "wide.png"))
+    view = ManualView("# A\n\n![wide](wide.png)", tmp_path)
+    qtbot.addWidget(view)
+    found = view.loadResource(QTextDocument.ResourceType.ImageResource.value, "wide.png")
+    assert 600 < found.width() / found.devicePixelRatio() < 760
+    missing = view.loadResource(QTextDocument.ResourceType.ImageResource.value, "no.png")
+    assert missing.isNull()
 
 
 def test_dialogs_over_a_window_close_with_it(qtbot: QtBot) -> None:
