@@ -202,3 +202,11 @@ def test_a_narrow_player_leaves_room_for_the_timeline(qtbot: QtBot, player: Movi
     assert player.player.slider.width() >= 64
     player.resize(1000, 300)
     qtbot.waitUntil(lambda: player.player.label.text() == "frame 1 of 40 · 0.00 s")
+
+
+def test_a_border_without_data_does_not_take_the_contrast():
+    image = np.random.default_rng(0).uniform(3, 8, (64, 64)).astype(np.float32)
+    bordered = np.zeros((72, 72), np.float32)
+    bordered[4:-4, 4:-4] = image
+    assert contrast_limits(bordered) == pytest.approx(contrast_limits(image))
+    assert contrast_limits(np.zeros((8, 8))) == (0.0, 1.0)

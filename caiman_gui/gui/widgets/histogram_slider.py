@@ -251,12 +251,12 @@ class HistogramSlider(QWidget):
             box.setSingleStep(step)
 
     def set_data(self, values: NDArray[Any], span: tuple[float, float] | None = None) -> None:
-        """Show the histogram of values of any shape; NaN is left out.
+        """Show the histogram of values of any shape; NaN is left out, as are exact zeros: no data.
 
         The span of the axis is that of the 0.1 ... 99.9 percentiles unless it is given.
         """
         flat = np.asarray(values, np.float32).ravel()
-        flat = flat[np.isfinite(flat)]
+        flat = flat[np.isfinite(flat) & (flat != 0)]
         if span is None and flat.size:
             sample = flat[:: max(flat.size // 65_536, 1)]
             low, high = (float(v) for v in np.percentile(sample, [0.1, 99.9]))

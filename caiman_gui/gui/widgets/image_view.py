@@ -34,10 +34,14 @@ def lookup_table(name: str) -> NDArray[np.uint8] | None:
 
 
 def contrast_limits(image: NDArray[Any]) -> tuple[float, float]:
-    """Return (low, high) display levels of an image from its percentiles, low < high."""
+    """Return (low, high) display levels of an image from its percentiles, low < high.
+
+    Pixels of exactly zero are left out: they are borders without data, or dark enough.
+    """
     step = max(1, int(np.sqrt(image.size / _CONTRAST_SAMPLE)))
     sample = np.asarray(image[::step, ::step], dtype=np.float32)
     sample = sample[np.isfinite(sample)]
+    sample = sample[sample != 0]
     if sample.size == 0:
         return 0.0, 1.0
     low, high = (float(v) for v in np.percentile(sample, CONTRAST_PERCENTILES))
