@@ -134,6 +134,24 @@ def test_decisions_are_computed_once_for_the_same_inputs(document, monkeypatch) 
     assert len(calls) == 3
 
 
+def test_decisions_after_labels_are_those_made_from_scratch(document) -> None:
+    from caiman_gui.core.quality import decide
+
+    def fresh() -> dict:
+        state = document.state
+        return decide(state.components, params=state.params.quality, labels=state.labels)
+
+    assert document.decisions == fresh()
+    document.set_labels([2, 3], "reject")
+    assert document.decisions == fresh()
+    document.set_labels([3], None)
+    document.set_labels([1], "unsure")
+    assert document.decisions == fresh()
+    document.undo_stack.setIndex(0)
+    assert document.decisions == fresh()
+    assert list(document.decisions) == list(document.state.components.ids)
+
+
 def test_no_components_no_decisions(qapp) -> None:
     assert Document().decisions == {}
 
