@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +19,8 @@ MIN_FRAMES = 10
 #: Below this many frames the results are shown with a warning.
 FEW_FRAMES = 200
 MIN_SIDE_PX = 8
+#: Squares and products of larger samples would leave the range of the numbers used.
+LARGEST_SAMPLE = 1e12
 
 
 def require_usable(movie: Movie) -> None:
@@ -45,7 +48,7 @@ def require_usable(movie: Movie) -> None:
 
 
 def require_finite(block: NDArray[Any], start: int) -> None:
-    """Refuse frames with NaN or infinite values.
+    """Refuse frames with NaN, infinite or absurdly large values.
 
     Parameters
     ----------
@@ -61,7 +64,10 @@ def require_finite(block: NDArray[Any], start: int) -> None:
     if block.dtype.kind not in "fc":
         return
     with np.errstate(invalid="ignore", over="ignore"):  # opposite infinities; found below
-        if np.isfinite(block.sum(dtype=np.float64)):
+        total = float(block.sum(dtype=np.float64))
+        if math.isfinite(total):
+            if abs(total) > LARGEST_SAMPLE * block.size:
+                raise _too_large(block, start)
             return
     bad = np.flatnonzero(~np.isfinite(block).all(axis=(1, 2)))
     if bad.size == 0:
@@ -72,6 +78,17 @@ def require_finite(block: NDArray[Any], start: int) -> None:
         f"Frame {start + int(bad[0])} holds NaN or infinite samples{more}.",
         "Remove these frames or fill them in (for instance with the frame before), "
         "then open the movie again.",
+    )
+
+
+def _too_large(block: NDArray[Any], start: int) -> DataError:
+    sizes = np.abs(block).max(axis=(1, 2))
+    worst = int(np.argmax(sizes))
+    return DataError(
+        "The movie has values too large to work with",
+        f"Frame {start + worst} holds a sample of size {float(sizes[worst]):.3g}; "
+        f"at most {LARGEST_SAMPLE:g} is possible.",
+        "Check that the file was read with the right type and byte order, or scale the movie.",
     )
 
 

@@ -82,7 +82,8 @@ def frame_blocks(
     for start in range(0, n_frames, step):
         ctx.check()
         ctx.progress(start, n_frames, message)
-        frames = np.array(movie.frames(start, min(start + step, n_frames)), dtype=np.float32)
+        with np.errstate(over="ignore"):  # becomes infinite; found below
+            frames = np.array(movie.frames(start, min(start + step, n_frames)), dtype=np.float32)
         require_finite(frames, start)
         yield start, frames
     ctx.progress(n_frames, n_frames, message)
@@ -114,7 +115,8 @@ def pixel_blocks(
         if stored is not None and step == getattr(movie, "block_frames", None):
             yield start, stored(start, stop)
         else:
-            frames = np.asarray(movie.frames(start, stop), dtype=np.float32)
+            with np.errstate(over="ignore"):
+                frames = np.asarray(movie.frames(start, stop), dtype=np.float32)
             require_finite(frames, start)
             yield start, np.ascontiguousarray(frames.reshape(stop - start, height * width).T)
     ctx.progress(n_frames, n_frames, message)

@@ -12,7 +12,7 @@ from caiman_gui.core.checks import (
     require_finite,
     require_usable,
 )
-from caiman_gui.core.movie import ArrayMovie
+from caiman_gui.core.movie import ArrayMovie, frame_blocks, pixel_blocks
 from caiman_gui.errors import DataError
 
 
@@ -60,7 +60,8 @@ def test_opposite_infinities_and_integers():
     with pytest.raises(DataError):
         require_finite(block, 0)
     require_finite(np.ones((2, 8, 8), np.uint16), 0)
-    require_finite(np.full((2, 8, 8), 1e300), 0)
+    with pytest.raises(DataError, match="too large"):
+        require_finite(np.full((2, 8, 8), 1e300), 0)
 
 
 def test_constant_movies():
@@ -69,3 +70,18 @@ def test_constant_movies():
     std = np.zeros((8, 8))
     std[2, 2] = 1e-6
     require_contrast(std)
+
+
+def test_absurdly_large_values_are_refused_by_name():
+    movie = np.full((5, 10, 10), 3.0, np.float32)
+    require_finite(movie * 1e9, 0)
+    movie[3, 2, 2] = 1e20
+    with pytest.raises(DataError, match="Frame 43 holds a sample of size 1e\\+20"):
+        require_finite(movie, 40)
+
+
+def test_values_beyond_single_precision_are_refused_without_a_warning():
+    huge = ArrayMovie(np.full((12, 8, 8), 1e300))
+    for blocks in (frame_blocks, pixel_blocks):
+        with pytest.raises(DataError):
+            next(blocks(huge))
