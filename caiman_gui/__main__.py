@@ -59,10 +59,20 @@ def _start(argv: Sequence[str] | None) -> int:
     from caiman_gui.cli import COMMANDS
     from caiman_gui.cli import main as run_command
 
-    names_file = not arguments[0].startswith("-") and Path(arguments[0]).expanduser().exists()
-    if arguments[0] in COMMANDS or not names_file:
+    if arguments[0] in COMMANDS or not _names_file(arguments[0]):
         return run_command(arguments, _open_window)
-    return _open_window([Path(argument).expanduser() for argument in arguments])
+    from caiman_gui.files import full_path
+
+    return _open_window([full_path(Path(argument)) for argument in arguments])
+
+
+def _names_file(word: str) -> bool:
+    if word.startswith("-") or not word:
+        return False
+    try:
+        return Path(word).expanduser().exists()
+    except (OSError, RuntimeError, ValueError):  # too long for a name, "~" of nobody
+        return False
 
 
 def choose_kernel_cache() -> None:

@@ -23,6 +23,21 @@ _KEPT_OF_NAME = 50
 _DENIED = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
+def full_path(path: Path) -> Path:
+    """Return the absolute path of what a user typed; ``~`` of an unknown user stays as it is."""
+    with suppress(RuntimeError):
+        path = path.expanduser()
+    return path.absolute()
+
+
+def is_file(path: Path) -> bool:
+    """Tell whether a file is there, also where the system refuses even to look."""
+    try:
+        return path.is_file()
+    except OSError:  # a name too long for this system, a disk that does not answer
+        return False
+
+
 @contextmanager
 def atomic_path(path: Path, *, needed_bytes: int = 0) -> Iterator[Path]:
     """Yield a temporary sibling of ``path`` that replaces it when the block succeeds.
@@ -146,6 +161,7 @@ def _is_full(exc: BaseException) -> bool:
     return (
         getattr(exc, "errno", None) in _FULL
         or "No space left" in text
+        or "Not enough free space" in text  # tifffile
         or f"errno = {errno.ENOSPC}" in text
     )
 

@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 
 from caiman_gui.errors import InputError
-from caiman_gui.files import atomic_path
+from caiman_gui.files import atomic_path, is_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -113,7 +113,7 @@ def open_hdf5(path: Path, kind: str, hint: str) -> Iterator[h5py.File]:
     hint : str
         What to do if it is not.
     """
-    if not path.is_file():
+    if not is_file(path):
         raise InputError(f"The {kind} does not exist", str(path), "Check the name and the folder.")
     try:
         with h5py.File(path, "r") as file:

@@ -12,6 +12,7 @@ from caiman_gui.cli.console import Console, ConsoleContext
 from caiman_gui.cli.interrupt import run_interruptible
 from caiman_gui.cli.program import INTERRUPTED
 from caiman_gui.core.task import Cancelled
+from caiman_gui.files import full_path
 
 if TYPE_CHECKING:
     from caiman_gui.cli.program import OpenWindow
@@ -27,7 +28,7 @@ def main(arguments: list[str], open_window: OpenWindow | None = None) -> int:
     options = parse(parser, arguments)
     if options is None:
         return 0
-    folder = options.out.expanduser().absolute() if options.out else default_folder()
+    folder = full_path(options.out) if options.out else default_folder()
     console = Console(quiet=options.quiet)
     try:
         movie = _make(folder, console)

@@ -11,6 +11,7 @@ from caiman_gui.cli.interrupt import run_interruptible
 from caiman_gui.cli.program import INTERRUPTED
 from caiman_gui.core.task import Cancelled
 from caiman_gui.errors import InputError, ParameterError
+from caiman_gui.files import full_path, is_file
 from caiman_gui.pipeline.outputs import EXPORT_FORMATS, export
 from caiman_gui.pipeline.workspace import Workspace
 
@@ -40,18 +41,18 @@ def main(arguments: list[str], open_window: OpenWindow | None = None) -> int:
 def _export(project: Path, format_name: str, out: Path, overwrite: bool, quiet: bool) -> int:
     from caiman_gui.project.store import load_project
 
-    out = out.expanduser().absolute()
+    out, project = full_path(out), full_path(project)
     if out.is_dir():
         raise ParameterError("PATH is a folder", str(out), "Name the file to write with -o.")
     if out.exists() and not overwrite:
         raise ParameterError(
             "The file exists", f"{out} would be replaced.", "Add --overwrite, or name another file."
         )
-    if not project.is_file():
+    if not is_file(project):
         raise InputError(
             "The project does not exist", str(project), "Name a file that ends in .cgproj."
         )
-    loaded = load_project(project.expanduser().absolute())
+    loaded = load_project(project)
     _require_apart(out, project, loaded)
     console = Console(quiet=quiet)
     ctx = ConsoleContext(console)
@@ -72,7 +73,7 @@ def _require_apart(out: Path, project: Path, loaded: LoadedProject) -> None:
     """Refuse to write over the project itself or its movies, whatever was asked for."""
     recording = loaded.state.recording
     movies = recording.paths if recording is not None else ()
-    own = {path.resolve() for path in (project.expanduser(), *movies)}
+    own = {path.resolve() for path in (project, *movies)}
     target = out.resolve()
     if target in own or loaded.data_dir.resolve() in target.parents:
         raise ParameterError(

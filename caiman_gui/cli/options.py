@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from caiman_gui.errors import ParameterError
+from caiman_gui.files import full_path
 from caiman_gui.params.caiman_names import read_params_file
 from caiman_gui.params.run import GROUPS, PRESETS, RunParams, all_specs, preset
 
@@ -71,7 +72,7 @@ def given_params(arguments: argparse.Namespace, base: RunParams | None = None) -
         params = preset(arguments.preset)
     notes: tuple[str, ...] = ()
     if arguments.params is not None:
-        params, notes = read_params_file(arguments.params, params)
+        params, notes = read_params_file(full_path(arguments.params), params)
     typed: dict[str, dict[str, Any]] = {}
     twins = []
     for spec in all_specs():

@@ -24,6 +24,8 @@ logger = logging.getLogger(__name__)
 
 INTERRUPTED = 130
 BUG = 1
+#: Of what was typed, this much is repeated in a message.
+_LONGEST_WORD = 200
 
 #: Sub-command -> module with ``main(arguments, open_window) -> int``, and one line of help.
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -100,11 +102,11 @@ def _dispatch(arguments: list[str], open_window: OpenWindow | None) -> int:
         if not command.startswith("-") and Path(command).suffix:
             raise InputError(
                 "The file does not exist",
-                command,
+                command[:_LONGEST_WORD],
                 "Check the name and the folder, and that the disk is connected.",
             )
         raise ParameterError(
-            f"Unknown command or option: {command}",
+            f"Unknown command or option: {command[:_LONGEST_WORD]}",
             f"The commands are {', '.join(COMMANDS)}.",
             "See 'caiman-gui --help'.",
         )
@@ -125,6 +127,8 @@ def _tell_refusal(exc: OSError | MemoryError) -> int:
         _tell("Not enough memory", str(exc), "Close other programs, or use fewer threads.")
     else:
         place = f"{exc.filename}: " if exc.filename else ""
+        if isinstance(exc, FileNotFoundError) and not place:
+            place = "The folder you are in was removed: "
         _tell(
             "Something could not be read or written",
             f"{place}{exc.strerror or exc}.",

@@ -26,6 +26,7 @@ from caiman_gui.cli.program import INTERRUPTED
 from caiman_gui.core.parallel import cpu_count
 from caiman_gui.core.task import Cancelled, SubContext
 from caiman_gui.errors import CaimanGuiError, NoResultError, ParameterError, ResourceError
+from caiman_gui.files import full_path
 from caiman_gui.logs import LEVELS, close_logging, setup_logging
 from caiman_gui.pipeline.measure import default_memory_bytes
 from caiman_gui.pipeline.outputs import data_folder, write_outputs, write_project
@@ -180,8 +181,8 @@ class _Run:
 
 def _prepare(options: argparse.Namespace, console: Console) -> _Run:
     """Check everything that can be checked before any work, cheapest first."""
-    out = options.out.expanduser().absolute()
-    paths = [path.expanduser().absolute() for path in options.movies]
+    out = full_path(options.out)
+    paths = [full_path(path) for path in options.movies]
     name = paths[0].stem
     require_free(out, options)
     require_outside(paths, out, name)

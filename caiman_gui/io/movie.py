@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from caiman_gui.errors import InputError
+from caiman_gui.files import full_path
 from caiman_gui.io.tiff import TIFF_MAGIC, TiffMovie
 
 if TYPE_CHECKING:
@@ -155,16 +156,17 @@ def fingerprint(paths: Sequence[Path]) -> str:
 
 
 def _open_part(path: Path) -> TiffMovie:
-    path = path.expanduser().absolute()
+    path = full_path(path)
     _require_storable_name(path)
-    if path.is_dir():
-        raise InputError(
-            "This is a folder, not a movie",
-            str(path),
-            "Choose the movie files inside it.",
-        )
     try:
-        if not stat.S_ISREG(path.stat().st_mode):  # opening a pipe would wait for ever
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
+            raise InputError(
+                "This is a folder, not a movie",
+                str(path),
+                "Choose the movie files inside it.",
+            )
+        if not stat.S_ISREG(mode):  # opening a pipe would wait for ever
             raise InputError(
                 "This is not a file",
                 f"{path} is a pipe or a device, which cannot be read twice.",

@@ -18,7 +18,7 @@ import numpy as np
 
 from caiman_gui import __version__
 from caiman_gui.errors import InputError, ParameterError
-from caiman_gui.files import atomic_path, require_space, storage_error, write_text_atomic
+from caiman_gui.files import atomic_path, is_file, require_space, storage_error, write_text_atomic
 from caiman_gui.params.run import GROUPS, RunParams, validated
 from caiman_gui.project.manifest import FORMAT, SCHEMA, Manifest, read_manifest
 from caiman_gui.project.model import HistoryEntry, ProjectState, RecordingRef, StepRecord
@@ -254,19 +254,12 @@ def _read_recording(path: Path, manifest: Manifest) -> tuple[RecordingRef | None
             places.append(Path(item.absolute))
         if not places or any("\0" in str(place) for place in places):
             raise _inconsistent(path, "a movie has no place")
-        found = next((place for place in places if _is_file(place)), None)
+        found = next((place for place in places if is_file(place)), None)
         files.append(found or places[0])
         if found is None:
             missing.append(places[0])
     values = entry.model_dump(exclude={"files"})
     return RecordingRef(paths=tuple(files), **values), tuple(missing)
-
-
-def _is_file(place: Path) -> bool:
-    try:
-        return place.is_file()
-    except OSError:  # a name too long for this system, a disk that does not answer
-        return False
 
 
 def _read_params(path: Path, manifest: Manifest, is_newer: bool) -> RunParams:

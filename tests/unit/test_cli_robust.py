@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import tifffile
 
+from caiman_gui import __main__ as entry
 from caiman_gui.cli import main
 from caiman_gui.cli.console import Console
 from caiman_gui.cli.out_folder import remove_unfinished, require_outside
@@ -99,6 +100,27 @@ def test_an_interrupt_before_any_work_ends_quietly():
     words = [sys.executable, "-c", _EARLY_INTERRUPT]
     done = subprocess.run(words, capture_output=True, text=True, timeout=30, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["~nobody-here/m.tif"], 3),
+        (["x" * 5000], 2),
+        (["x" * 5000 + ".tif"], 3),
+        (["info", "~nobody-here/m.tif"], 3),
+        (["info", "x" * 5000], 3),
+        (["run", "~nobody-here/m.tif", "-o", "out"], 3),
+        (["run", "x" * 5000, "-o", "out"], 3),
+        (["export", "~nobody-here/p.cgproj", "-f", "csv", "-o", "t.csv"], 3),
+        (["export", "x" * 5000, "-f", "csv", "-o", "t.csv"], 3),
+    ],
+)
+def test_odd_names_are_told_in_a_few_lines(tmp_path, monkeypatch, capsys, words, code):
+    monkeypatch.chdir(tmp_path)
+    assert entry.main(words) == code
+    assert 2 <= len(capsys.readouterr().err.strip().splitlines()) <= 3
+    assert list(tmp_path.iterdir()) == []
 
 
 class TestOut:
