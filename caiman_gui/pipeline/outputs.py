@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -107,10 +108,30 @@ def write_outputs(
         part.progress(0, 1)
         write(state, out / file, workspace, part)
         written.append(out / file)
+    _remove_outdated(state, out, {file for file, _ in jobs}, workspace)
     written.append(out / "report.json")
     write_report(written[-1], report)
     ctx.progress(1, 1, "Results written")
     return tuple(written)
+
+
+def _remove_outdated(
+    state: ProjectState, out: Path, written: set[str], workspace: Workspace
+) -> None:
+    """Remove files of an earlier run that would not belong to what was written now."""
+    for file in RESULT_FILES[:-1]:
+        if file in written or (
+            file == "corrected.tif" and _is_newer(out / file, workspace.data_files(state))
+        ):
+            continue
+        with contextlib.suppress(OSError):  # still open elsewhere
+            (out / file).unlink(missing_ok=True)
+
+
+def _is_newer(file: Path, sources: Mapping[str, Path]) -> bool:
+    if not file.is_file() or "motion" not in sources:
+        return False
+    return file.stat().st_mtime_ns >= sources["motion"].stat().st_mtime_ns
 
 
 def write_report(path: Path, report: Mapping[str, Any]) -> None:

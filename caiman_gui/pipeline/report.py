@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from caiman_gui import __version__
 from caiman_gui.core.parallel import cpu_count
-from caiman_gui.pipeline.steps import STEP_NAMES
+from caiman_gui.pipeline.steps import STEP_NAMES, STEPS, StepStatus, status
 from caiman_gui.pipeline.warnings import warnings
 
 if TYPE_CHECKING:
@@ -73,8 +73,19 @@ def make_report(
             "memory_budget_bytes": memory_bytes,
             "system": platform.platform(),
         },
-        "warnings": [*warnings(state), *notes],
+        "warnings": [*warnings(state), *_outdated(state), *notes],
     }
+
+
+def _outdated(state: ProjectState) -> list[str]:
+    """One sentence if some results do not fit to the parameters or to other results."""
+    titles = [STEPS[name].title for name in STEP_NAMES if status(name, state) is StepStatus.STALE]
+    if not titles:
+        return []
+    return [
+        f"Out of date: {', '.join(titles)}. Parameters or earlier results have changed since; "
+        "run these steps again."
+    ]
 
 
 def _recording(state: ProjectState) -> dict[str, Any]:

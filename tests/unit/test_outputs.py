@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from dataclasses import replace
 
 import h5py
@@ -92,6 +93,30 @@ def test_without_motion_there_is_no_motion_file(state, workspace):
     write(state.with_(motion=None, steps=steps), workspace)
     names = {path.name for path in workspace.folder.parent.iterdir()}
     assert not names & {"motion.h5", "corrected.tif"}
+
+
+def test_files_that_no_longer_belong_to_the_results_are_removed(state, workspace):
+    write(state, workspace)
+    out = workspace.folder.parent
+    write(state, workspace, save_movie=False)
+    assert (out / "corrected.tif").is_file()  # still of the same corrected movie
+    os.utime(out / "corrected.tif", (1, 1))
+    write(state, workspace, save_movie=False)
+    assert not (out / "corrected.tif").exists()
+    steps = {k: v for k, v in state.steps.items() if k != "motion"}
+    write(state.with_(motion=None, steps=steps), workspace)
+    assert not (out / "motion.h5").exists()
+    assert (out / "results.hdf5").is_file()
+
+
+def test_results_out_of_date_are_a_warning(state):
+    changed = state.with_(params=state.params.with_value("sources.min_pnr", 7.0))
+    options = {"skipped": (), "n_threads": 1, "memory_bytes": 2**30}
+    assert not any("Out of date" in text for text in make_report(state, **options)["warnings"])
+    told = [text for text in make_report(changed, **options)["warnings"] if "Out of date" in text]
+    assert len(told) == 1
+    assert "Sources" in told[0]
+    assert "Motion" not in told[0]
 
 
 def test_the_report_has_the_fields_promised(state, workspace):
