@@ -112,7 +112,7 @@ class MainWindow(QMainWindow):
             tab: StepTab = getattr(importlib.import_module(module), cls)(self.ctx)
             self.tabs[name] = tab
             tab.requestTab.connect(self.show_tab)
-            tab.statusChanged.connect(self._on_status_changed)
+            tab.statusChanged.connect(self._show_rings)
             self.tab_widget.addTab(tab, tab.title)
         self.run_all_button = QPushButton("Run all")
         theme.set_icon(self.run_all_button, "run-all")
@@ -223,12 +223,10 @@ class MainWindow(QMainWindow):
 
     @Slot(int)
     def _on_tab_changed(self, _index: int) -> None:
+        self.toasts.clear_offers()
         self._show_enabled()
 
     @Slot()
-    def _on_status_changed(self) -> None:
-        self._show_rings()
-
     def _show_rings(self) -> None:
         states = [(tab.title, tab.status) for tab in self.tabs.values()]
         show_rings(self.tab_widget, states, self._phase)

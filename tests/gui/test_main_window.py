@@ -302,3 +302,10 @@ def test_the_demo_is_one_click_away(
 def test_menus_can_be_reached_with_alt(window):
     titles = [action.text() for action in window.menuBar().actions()]
     assert titles == ["&File", "&Edit", "&View", "&Run", "&Help"]
+
+
+def test_an_offer_goes_when_the_user_has_gone_on(window):
+    window.toasts.show("Motion correction finished", action=("Go to Inspect", lambda: None))
+    window.toasts.show("Saved")
+    window.show_tab("inspect")
+    assert [toast.title.text() for toast in window.toasts.toasts] == ["Saved"]

@@ -37,6 +37,7 @@ class Toast(QFrame):
         action: tuple[str, Callable[[], object]] | None = None,
     ) -> None:
         super().__init__(parent)
+        self.is_offer = action is not None
         self.setObjectName("toast")
         self.setProperty("level", level)
         self.setFixedWidth(_WIDTH_PX)
@@ -123,6 +124,12 @@ class ToastStack(QObject):
         """Take all messages away."""
         for toast in tuple(self.toasts):
             toast.dismiss()
+
+    def clear_offers(self) -> None:
+        """Take away what offers a way on: the user has found one."""
+        for toast in tuple(self.toasts):
+            if toast.is_offer:
+                toast.dismiss()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if watched is self._host and event.type() == QEvent.Type.Resize:
