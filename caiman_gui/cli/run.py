@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from caiman_gui.cli.arguments import Parser, folder, memory_size, parse, positive
 from caiman_gui.cli.console import Console, ConsoleContext
 from caiman_gui.cli.interrupt import Abandoned, run_interruptible
+from caiman_gui.cli.lock import folder_lock
 from caiman_gui.cli.options import add_parameter_options, given_params, resolve_twins
 from caiman_gui.cli.out_folder import (
     LOG_NAME,
@@ -59,8 +60,8 @@ def run_pipeline(options: argparse.Namespace) -> int:
     """Run the pipeline as parsed options say; return the exit code."""
     console = Console(quiet=options.quiet)
     try:
-        run = _prepare(options, console)
-        return run.execute()
+        with folder_lock(full_path(options.out)):
+            return _prepare(options, console).execute()
     finally:
         console.close()
 

@@ -17,6 +17,7 @@ import tifffile
 from caiman_gui import __main__ as entry
 from caiman_gui.cli import main
 from caiman_gui.cli.console import Console
+from caiman_gui.cli.lock import folder_lock
 from caiman_gui.cli.out_folder import remove_unfinished, require_outside
 from caiman_gui.errors import InputError, ParameterError
 from caiman_gui.files import write_text_atomic
@@ -146,6 +147,20 @@ class TestOut:
     def test_an_empty_word_is_no_folder(self, movie, capsys):
         assert main(["run", str(movie), "-o", ""]) == 2
         assert "No folder was named" in capsys.readouterr().err
+
+    @pytest.mark.parametrize("option", ["--resume", "--overwrite", "--quiet"])
+    def test_a_folder_in_which_another_run_writes_is_left_alone(
+        self, movie, tmp_path, capsys, option
+    ):
+        out = tmp_path / "out"
+        words = ["run", str(movie), "-o", str(out), option]
+        with folder_lock(tmp_path / "." / "out"):
+            assert main(words) == 4
+            assert "Another run" in capsys.readouterr().err
+        assert not out.exists()
+        assert main(words) == 3  # free again: the movie is too short
+        with folder_lock(out), folder_lock(tmp_path / "other"):
+            pass
 
     def test_leftovers_of_a_killed_run_are_removed_and_nothing_else(self, tmp_path):
         keep = [".mine.part", ".results.hdf5.part", ".other.cgproj.01234567.part", "results.hdf5"]
