@@ -272,10 +272,11 @@ def test_a_split_cell_is_merged(rng: np.random.Generator) -> None:
 def test_one_cell_seen_at_two_places_in_turns_is_one(rng: np.random.Generator) -> None:
     rows, cols = np.mgrid[: FOV[0], : FOV[1]]
     images = np.array(
-        [np.hypot(rows - 6, cols - c) <= 3 for c in (5, 6.5, 10.5)], np.float32
-    ).reshape(3, -1)
+        [np.hypot(rows - 6, cols - c) <= 3 for c in (4, 5, 6.5, 11)], np.float32
+    ).reshape(4, -1)
     images /= np.linalg.norm(images, axis=1)[:, None]
-    in_turns = np.maximum(rng.normal(0, 1, (3, 200)), 0).astype(np.float32)
+    assert images[1] @ images[2] > 0.6  # but the first two are closer: no chain
+    in_turns = np.maximum(rng.normal(0, 1, (4, 200)), 0).astype(np.float32)
     in_turns[0, 100:] = in_turns[1, :100] = 0
     groups = groups_to_merge(sparse.csr_matrix(images), in_turns, merge_corr=0.8)
     assert [group.tolist() for group in groups] == [[0, 1]]

@@ -45,13 +45,29 @@ def groups_to_merge(
     norm = np.sqrt((centered.astype(np.float64) ** 2).sum(axis=1))
     product = np.einsum("ij,ij->i", centered[first], centered[second], dtype=np.float64)
     corr = product / np.maximum(norm[first] * norm[second], 1e-30)
-    linked = (corr > merge_corr) | (overlap.data[keep] > SAME_PLACE)
+    linked = (corr > merge_corr) | _closest_pairs(first, second, overlap.data[keep])
     graph = sparse.coo_matrix(
         (np.ones(int(linked.sum())), (first[linked], second[linked])), shape=overlap.shape
     )
     count, label = connected_components(graph, directed=False)
     sizes = np.bincount(label, minlength=count)
     return [np.flatnonzero(label == group) for group in np.flatnonzero(sizes > 1)]
+
+
+def _closest_pairs(
+    first: NDArray[np.int32], second: NDArray[np.int32], cosine: NDArray[np.float32]
+) -> NDArray[np.bool_]:
+    """Mark pairs in the same place, each component in one pair at most: no chains across cells."""
+    chosen = np.zeros(cosine.size, np.bool_)
+    taken: set[int] = set()
+    for i in np.argsort(-cosine, kind="stable"):
+        if cosine[i] <= SAME_PLACE:
+            break
+        pair = {int(first[i]), int(second[i])}
+        if not pair & taken:
+            chosen[i] = True
+            taken |= pair
+    return chosen
 
 
 def merge_group(
