@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    from caiman_gui.app.context import AppContext
     from caiman_gui.gui.main_window import MainWindow
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -44,6 +45,7 @@ def picture_all(out: Path, theme_name: str, size: list[int]) -> None:
     from caiman_gui.gui import theme
     from caiman_gui.gui.application import make_application
     from caiman_gui.gui.main_window import MainWindow
+    from caiman_gui.pipeline.steps import STEP_NAMES
 
     app = make_application(sys.argv[:1])
     ctx = build_context()
@@ -58,9 +60,11 @@ def picture_all(out: Path, theme_name: str, size: list[int]) -> None:
     window.actions_by_key["open_demo"].trigger()
     wait_for(lambda: ctx.document.state.recording is not None, "the demo recording")
     ctx.selection.set_frame(120)
-    window.run_all_button.click()
-    wait_for(lambda: ctx.workflow.is_running, "the run")
-    wait_for(lambda: not ctx.workflow.is_running, "all steps")
+    run(ctx, ("motion", "summary"))
+    window.show_tab("inspect")
+    live(1500)
+    window.tabs["inspect"].suggest_button.click()
+    run(ctx, STEP_NAMES)
     accepted = ctx.document.accepted_ids
     ctx.selection.select(accepted[min(4, len(accepted) - 1)])
     for name in window.tabs:
@@ -71,6 +75,12 @@ def picture_all(out: Path, theme_name: str, size: list[int]) -> None:
     ctx.document.undo_stack.setClean()  # nothing to ask about
     window.close()
     ctx.close()
+
+
+def run(ctx: AppContext, names: Sequence[str]) -> None:
+    """Run some steps and wait for them."""
+    ctx.workflow.run(names)
+    wait_for(lambda: not ctx.workflow.is_running, ", ".join(names))
 
 
 def wait_for(condition: Callable[[], bool], what: str) -> None:

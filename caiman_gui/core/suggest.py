@@ -12,10 +12,12 @@ if TYPE_CHECKING:
     from caiman_gui.core.results import ComponentSet
     from caiman_gui.params.quality import QualityParams
 
-#: Noise standard deviations above the noise mode at which a pixel stops looking like noise.
-SIGMAS = 4.0
+#: Noise standard deviations above the noise mode from which a pixel may hold a cell. The search
+#: itself tells cells from noise; the thresholds spare it the rest of the field, and a pixel of a
+#: dim cell stands out of the noise by little.
+SIGMAS = 2.0
 #: The same for peak-to-noise: the peak of a long trace has a heavier tail on the upper side.
-PEAK_SIGMAS = 7.0
+PEAK_SIGMAS = 3.0
 #: Pixels looked at; more do not change the estimate.
 SAMPLE = 262_144
 #: Footprints that share less than this (cosine) are not one cell.
@@ -70,12 +72,12 @@ def _span(image: NDArray[np.float32]) -> tuple[float, float]:
 
 
 def suggest_thresholds(correlation: NDArray[np.float32], pnr: NDArray[np.float32]) -> Thresholds:
-    """Thresholds above the noise of both images.
+    """Thresholds at the upper edge of the noise of both images, low enough for dim cells.
 
     Most pixels hold no cell. Their values pile up around a mode, and only noise lies below it,
     so the spread on that side tells the spread of the noise:
-    ``threshold = mode + n * sqrt(mean((x - mode)^2 for x < mode))``, n = 4 for the correlation
-    and 7 for peak-to-noise, which is a largest value and so has a heavier tail above.
+    ``threshold = mode + n * sqrt(mean((x - mode)^2 for x < mode))``, n = 2 for the correlation
+    and 3 for peak-to-noise, which is a largest value and so has a heavier tail above.
 
     Parameters
     ----------

@@ -30,7 +30,7 @@ class SourceParams(ParamModel):
     min_corr: float = param(
         0.0,
         title="Least correlation",
-        help="A cell can only start where the correlation image is at least this.",
+        help="A cell can only start at or beside a pixel whose correlation is at least this.",
         ge=0,
         le=1,
         caiman="init.min_corr",
@@ -40,7 +40,7 @@ class SourceParams(ParamModel):
     min_pnr: float = param(
         0.0,
         title="Least peak-to-noise",
-        help="A cell can only start where the peak-to-noise image is at least this.",
+        help="A cell can only start at or beside a pixel whose peak-to-noise is at least this.",
         ge=0,
         le=1_000,
         caiman="init.min_pnr",

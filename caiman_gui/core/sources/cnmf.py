@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 from scipy import sparse
 
@@ -99,8 +100,7 @@ def extract_sources(
         ctx=SubContext(ctx, 0, share, "Averaging over time"),
     )  # fmt: skip
     require_contrast(binned.data)
-    allowed = (summary.correlation >= params.min_corr) & (summary.pnr >= params.min_pnr)
-    allowed &= trusted
+    allowed = near_passing(summary, params) & trusted
     side = binned.bin_px
     model = _search(
         binned, params=params, decay_frames=decay_frames, allowed=any_in_blocks(allowed, side),
@@ -130,6 +130,21 @@ def extract_sources(
     _report(model, fov_shape, on_found)
     log.info("%d components on a field of %d x %d px", model.size, *fov_shape)
     return _as_components(model, mean, fov_shape)
+
+
+def near_passing(summary: SummaryImages, params: SourceParams) -> NDArray[np.bool_]:
+    """(H, W) where a cell may start: within a quarter diameter of a pixel that passes both.
+
+    Single pixels are noisy: in the middle of a cell some pass and their neighbours do not.
+    """
+    passing = (summary.correlation >= params.min_corr) & (summary.pnr >= params.min_pnr)
+    reach = round(params.neuron_diameter_px / 4)
+    if reach < 1 or passing.all():
+        return passing
+    rows, cols = np.mgrid[-reach : reach + 1, -reach : reach + 1]
+    disc = (rows**2 + cols**2 <= reach**2).astype(np.uint8)
+    grown: NDArray[np.bool_] = cv2.dilate(passing.astype(np.uint8), disc) > 0
+    return grown
 
 
 def _search(
