@@ -147,3 +147,17 @@ def test_scale_and_offset_do_not_matter():
     one = deconvolve(y, noise=0.2, ar=(0.95,))
     other = deconvolve(1000 * y + 50_000, noise=200.0, ar=(0.95,))
     np.testing.assert_allclose(other.activity, 1000 * one.activity, atol=0.5)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_the_baseline_stays_within_reach_of_the_data(seed):
+    """Drift, too small a noise level and a jump at the end must not let it run away."""
+    rng = np.random.default_rng(seed)
+    n_frames, g = int(rng.integers(50, 400)), float(rng.uniform(0.6, 0.98))
+    y = np.cumsum(rng.normal(0, 0.6, n_frames)) + rng.normal(0, 1, n_frames)
+    y += 20 * (rng.random(n_frames) < 0.03)
+    y[-2:] += 40
+    found = deconvolve(y, noise=float(rng.uniform(0.3, 1.2)), ar=(g,))
+    span = y.max() - y.min()
+    assert y.min() - span < found.baseline < y.max()
+    assert np.isfinite(found.calcium).all()

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 #: The residual variance may miss the noise variance by this share.
 TOLERANCE = 1e-5
 MAX_ROUNDS = 60
+MAX_NEWTON = 12
 #: A trace without any noise is treated as if it had this share of its standard deviation.
 MIN_NOISE = 1e-3
 
@@ -175,6 +176,39 @@ def _unpool(
 
 
 @njit(cache=True, nogil=True)
+def _fit_sparsity(
+    y: NDArray[np.float64],
+    u: float,
+    sparsity: float,
+    g: float,
+    pools: NDArray[np.float64],
+    starts: NDArray[np.int64],
+    c: NDArray[np.float64],
+    s: NDArray[np.float64],
+) -> tuple[float, float]:
+    """Find the b and lambda that belong to u = b + lambda (1 - g); leave c and s in place.
+
+    The last frame is shifted by b + lambda = u + g lambda, so c depends on lambda, and lambda on
+    c through b = mean(y - c). Newton's steps: only the last pool moves, by a known slope.
+    """
+    scale = np.abs(y - u).max()
+    baseline = u
+    for _ in range(MAX_NEWTON):
+        n = _pool(y, u, u + g * sparsity, g, 0.0, pools, starts)
+        _unpool(n, g, 0.0, pools, starts, c, s)
+        baseline = np.mean(y - c)
+        wanted = max((u - baseline) / (1 - g), 0.0)
+        if abs(wanted - sparsity) * (1 - g) <= 1e-9 * scale:
+            break
+        decay = pools[2, n - 1]
+        slope = decay * (1 - decay) / (pools[1, n - 1] * (1 - g) ** 2 * y.size)
+        if c[-1] <= 0.0:
+            slope = 0.0
+        sparsity += (wanted - sparsity) / (1 + slope)
+    return baseline, (u - baseline) / (1 - g) if u > baseline else 0.0
+
+
+@njit(cache=True, nogil=True)
 def _constrained(
     y: NDArray[np.float64], g: float, variance: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], float, float]:
@@ -187,22 +221,23 @@ def _constrained(
     pools = np.empty((3, size))
     starts = np.empty(size, np.int64)
     c, s = np.zeros(size), np.zeros(size)
-    low_y, high_y, mean_y = y.min(), y.max(), y.mean()
+    mean_y = y.mean()
     baseline, sparsity = mean_y, 0.0
     spread = np.mean((y - mean_y) ** 2)
     if spread <= variance:
         return c, s, baseline, 0.0
-    # at u = low every y can be followed exactly, at u = high c is zero
-    low, f_low = low_y - (high_y - low_y) / (1 - g), -variance
-    high, f_high = high_y, spread - variance
+    # No lower than the data reach: with too small a noise level the baseline would run away below
+    # them, where c can follow every frame.
+    low = y.min() - np.sqrt(variance)
+    baseline, sparsity = _fit_sparsity(y, low, sparsity, g, pools, starts, c, s)
+    f_low = np.mean((y - c - baseline) ** 2) - variance
+    if f_low >= 0:
+        return c, s, baseline, sparsity
+    high, f_high = y.max(), spread - variance  # there c is zero
     u = mean_y
     side = 0
     for _ in range(MAX_ROUNDS):
-        # b + lambda = u + g lambda, with lambda of the round before
-        n = _pool(y, u, u + g * sparsity, g, 0.0, pools, starts)
-        _unpool(n, g, 0.0, pools, starts, c, s)
-        baseline = np.mean(y - c)
-        sparsity = max((u - baseline) / (1 - g), 0.0)
+        baseline, sparsity = _fit_sparsity(y, u, sparsity, g, pools, starts, c, s)
         f = np.mean((y - c - baseline) ** 2) - variance
         if abs(f) <= TOLERANCE * variance or high - low <= 1e-12 * (abs(high) + abs(low)):
             break
