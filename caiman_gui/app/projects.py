@@ -84,9 +84,9 @@ class ProjectService(QObject):
         files = tuple(Path(path).absolute() for path in paths)
 
         def work(_task: Task) -> object:
-            from caiman_gui.pipeline.workspace import open_recording
+            from caiman_gui.pipeline.workspace import look_at
 
-            return open_recording(files)
+            return look_at(files)
 
         task = self._open(f"Open {files[0].name}", work)
         task.succeeded.connect(self._on_movies_opened)
@@ -226,9 +226,12 @@ class ProjectService(QObject):
         return task
 
     @Slot(object)
-    def _on_movies_opened(self, recording: RecordingRef) -> None:
+    def _on_movies_opened(self, found: tuple[RecordingRef, tuple[str, ...]]) -> None:
+        recording, notes = found
         self._place(ProjectState(recording=recording), None, self.session.new_workspace())
         self._settings.add_recent(recording.paths[0])
+        if notes:
+            self._reporter.tell(f"{recording.name} was opened", "\n".join(notes))
         self.opened.emit()
 
     @Slot(object)

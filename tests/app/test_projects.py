@@ -134,6 +134,16 @@ def test_a_file_that_is_no_movie_leaves_everything_as_it_was(desk, tmp_path, qtb
     assert "missing.tif" in desk.messages[0].title + desk.messages[0].detail
 
 
+def test_what_was_assumed_about_a_file_is_told(desk, tmp_path, qtbot) -> None:
+    path = tmp_path / "slices.tif"  # ImageJ calls every stack without a time axis slices
+    frames = np.zeros((12, 16, 20), np.uint16)
+    tifffile.imwrite(path, frames, imagej=True, metadata={"axes": "ZYX"})
+    with qtbot.waitSignal(desk.projects.opened):
+        desk.projects.open_movies([path])
+    assert [m.title for m in desk.messages] == ["slices.tif was opened"]
+    assert "frames" in desk.messages[0].detail
+
+
 def test_the_newest_wish_is_opened(desk, movie, qtbot) -> None:
     second = movie.with_name("day2.tif")
     second.write_bytes(movie.read_bytes())

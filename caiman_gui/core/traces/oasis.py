@@ -196,7 +196,7 @@ def _fit_sparsity(
     for _ in range(MAX_NEWTON):
         n = _pool(y, u, u + g * sparsity, g, 0.0, pools, starts)
         _unpool(n, g, 0.0, pools, starts, c, s)
-        baseline = np.mean(y - c)
+        baseline = float(np.mean(y - c))
         wanted = max((u - baseline) / (1 - g), 0.0)
         if abs(wanted - sparsity) * (1 - g) <= 1e-9 * scale:
             break
