@@ -38,6 +38,7 @@ def main() -> int:
             os.environ[f"CAIMAN_GUI_{name}_DIR"] = folder
         movie = make_movie(Path(folder), args.size, args.frames)
         measure_kernels()
+        measure_review()
         measure_window(movie)
     return 0
 
@@ -83,9 +84,79 @@ def measure_kernels() -> None:
     show("thresholds, 2,000 components", repeat(lambda: passes(*metrics, params=params), 200))
 
 
+def measure_review() -> None:
+    """Time what a key does in Review with 1,000 components, until it is painted."""
+    from caiman_gui.app.context import build_context
+    from caiman_gui.gui import theme
+    from caiman_gui.gui.application import make_application
+    from caiman_gui.gui.tabs.review_tab import ReviewTab
+
+    app = make_application(sys.argv[:1])
+    theme.apply(app, "dark")
+    ctx = build_context()
+    tab = ReviewTab(ctx)
+    tab.resize(1600, 900)
+    tab.show()
+    ctx.document.reset(crowded_state(), None, None)
+    app.sendPostedEvents()
+    numbers = iter(range(100, 900))
+
+    def select() -> None:
+        ctx.selection.select(next(numbers))
+        tab.grab()
+
+    def decide() -> None:
+        ctx.document.set_labels([next(numbers)], "reject")
+        tab.grab()
+
+    show("select, 1,000 components, painted", repeat(select, 40))
+    show("decide, 1,000 components, painted", repeat(decide, 40))
+    tab.close()
+    ctx.document.undo_stack.setClean()
+    ctx.close()
+
+
+def crowded_state() -> Any:
+    """Return a project with 1,000 components of 9,000 frames."""
+    import numpy as np
+
+    from caiman_gui.core.results import Component, ComponentSet, Metrics, SummaryImages
+    from caiman_gui.project.model import ProjectState, RecordingRef
+
+    rng = np.random.default_rng(0)
+    side, frames = 512, 9000
+    disc = np.argwhere(np.hypot(*(np.mgrid[-6:7, -6:7])) < 6) - 6
+    zeros = np.zeros(frames, np.float32)
+    items = []
+    for number in range(1000):
+        rows, cols = (disc + rng.integers(10, side - 10, 2)).T
+        trace = rng.normal(0, 1, frames).astype(np.float32)
+        items.append(
+            Component(
+                id=number,
+                pixels=np.sort(rows * side + cols),
+                weights=np.full(len(disc), len(disc) ** -0.5, np.float32),
+                trace=trace,
+                residual=zeros,
+                activity=zeros,
+                background=zeros,
+                metrics=Metrics(snr=rng.uniform(0, 9), rval=rng.uniform(0, 1)),
+            )
+        )
+    image = rng.random((side, side), dtype=np.float32)
+    return ProjectState(
+        recording=RecordingRef((Path("none.tif"),), frames, side, side, "uint16", "none"),
+        summary=SummaryImages(image, image, image, image, image, image),
+        components=ComponentSet(
+            tuple(items), (side, side), frames, image.reshape(1, -1), zeros[None], 1000
+        ),
+    )
+
+
 def measure_window(movie: Path) -> None:
     """Run all steps with a probe in the event loop, then cancel each step at several points."""
     from PySide6.QtCore import QEventLoop, QTimer
+    from PySide6.QtWidgets import QApplication
 
     from caiman_gui.app.context import build_context
     from caiman_gui.gui import theme
@@ -93,7 +164,7 @@ def measure_window(movie: Path) -> None:
     from caiman_gui.gui.main_window import MainWindow
     from caiman_gui.pipeline.steps import STEP_NAMES
 
-    app = make_application(sys.argv[:1])
+    app = QApplication.instance() or make_application(sys.argv[:1])
     ctx = build_context()
     theme.apply(app, "dark")
     window = MainWindow(ctx)

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import pytest
 from PySide6.QtCore import QPointF, Qt
@@ -95,15 +93,6 @@ def test_frame_cursor_follows(view):
     assert view._cursor.value() == pytest.approx(20.0)
     view.set_frame_rate(40.0)
     assert view._cursor.value() == pytest.approx(10.0)
-
-
-def test_a_long_trace_is_replaced_within_a_frame(view):
-    lines = (Line("raw", wave(100_000), "raw"), Line("denoised", wave(100_000), "denoised"))
-    view.set_lines(lines)
-    start = time.perf_counter()
-    view.set_lines(lines)
-    view.grab()
-    assert time.perf_counter() - start < 0.25
 
 
 def test_no_lines_and_one_frame_are_shown(view):
