@@ -197,6 +197,7 @@ class TraceView(QWidget):
         plot.getAxis("bottom").enableAutoSIPrefix(False)
         plot.getAxis("left").enableAutoSIPrefix(False)
         plot.getAxis("left").setWidth(56)
+        plot.getPlotItem().layout.setContentsMargins(0, 8, 0, 0)  # the uppermost number needs room
         plot.scene().sigMouseClicked.connect(self._on_clicked)
         plot.scene().sigMouseMoved.connect(self._on_hovered)
 
