@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import gc
+import time
 
 from PySide6.QtCore import QObject, QTimer, Slot
 
 _INTERVAL_MS = 500
+#: A full collection looks at every object, which takes some 50 ms: no more often than this.
+FULL_EVERY_S = 60.0
 
 
 class MainThreadCollector(QObject):
@@ -21,22 +24,30 @@ class MainThreadCollector(QObject):
         self._timer = QTimer(self)
         self._timer.setInterval(_INTERVAL_MS)
         self._timer.timeout.connect(self._on_timeout)
+        self._last_full = 0.0
 
     def start(self) -> None:
         """Take over from the automatic collector."""
         gc.disable()
+        gc.freeze()  # what is there now, modules above all, stays to the end
+        self._last_full = time.monotonic()
         self._timer.start()
 
     def stop(self) -> None:
         """Collect once more, and give the automatic collector its work back."""
         self._timer.stop()
+        gc.unfreeze()
         gc.collect()
         gc.enable()
 
     @Slot()
     def _on_timeout(self) -> None:
         counts, limits = gc.get_count(), gc.get_threshold()
-        for generation in (2, 1, 0):
-            if counts[generation] > limits[generation]:
-                gc.collect(generation)
-                return
+        now = time.monotonic()
+        if counts[2] > limits[2] and now - self._last_full >= FULL_EVERY_S:
+            self._last_full = now
+            gc.collect()
+        elif counts[1] > limits[1]:
+            gc.collect(1)
+        elif counts[0] > limits[0]:
+            gc.collect(0)

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from caiman_gui.app.collector import MainThreadCollector
+from caiman_gui.app.collector import FULL_EVERY_S, MainThreadCollector
 
 
 class _Cycle:
@@ -51,3 +51,15 @@ def test_stopping_gives_the_automatic_collector_its_work_back(collector):
     assert not gc.isenabled()
     collector.stop()
     assert gc.isenabled()
+
+
+def test_full_collections_keep_their_distance(collector, monkeypatch):
+    generations = []
+    monkeypatch.setattr(gc, "get_count", lambda: (1000, 100, 100))
+    monkeypatch.setattr(gc, "collect", lambda generation=2: generations.append(generation))
+    collector._on_timeout()
+    collector._last_full -= FULL_EVERY_S
+    collector._on_timeout()
+    collector._on_timeout()
+    monkeypatch.undo()
+    assert generations == [1, 2, 1]

@@ -158,6 +158,7 @@ def measure_window(movie: Path) -> None:
     from PySide6.QtCore import QEventLoop, QTimer
     from PySide6.QtWidgets import QApplication
 
+    from caiman_gui.app.collector import MainThreadCollector
     from caiman_gui.app.context import build_context
     from caiman_gui.gui import theme
     from caiman_gui.gui.application import make_application
@@ -167,8 +168,10 @@ def measure_window(movie: Path) -> None:
     app = QApplication.instance() or make_application(sys.argv[:1])
     ctx = build_context()
     theme.apply(app, "dark")
+    collector = MainThreadCollector(app)
     window = MainWindow(ctx)
     window.show()
+    collector.start()
 
     def live_until(condition: Callable[[], bool]) -> list[float]:
         loop, gaps = QEventLoop(), [0.0]
@@ -200,6 +203,7 @@ def measure_window(movie: Path) -> None:
     ctx.document.undo_stack.setClean()
     window.close()
     ctx.close()
+    collector.stop()
 
 
 def _cancel_at(ctx: Any, live_until: Any, name: str, point: float) -> float | None:
