@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import stat
@@ -121,16 +122,15 @@ def open_movie(paths: Sequence[Path]) -> MovieFile:
     """
     if not paths:
         raise InputError("No movie was given", "", "Choose at least one TIFF file.")
-    parts: list[TiffMovie] = []
-    try:
+    with contextlib.ExitStack() as opened:  # closes them again unless all fit
+        parts: list[TiffMovie] = []
         for path in paths:
             parts.append(_open_part(path))
+            opened.callback(parts[-1].close)
             _require_same_kind(parts[0], parts[-1])
-        return MovieFile(parts)
-    except BaseException:
-        for part in parts:
-            part.close()
-        raise
+        movie = MovieFile(parts)
+        opened.pop_all()
+    return movie
 
 
 def fingerprint(paths: Sequence[Path]) -> str:

@@ -245,11 +245,6 @@ class HistogramSlider(QWidget):
             box.setRange(*self._limits[name])
             box.blockSignals(False)
 
-    def set_step(self, step: float) -> None:
-        """Step of the arrows of both boxes."""
-        for box in self.boxes.values():
-            box.setSingleStep(step)
-
     def set_data(self, values: NDArray[Any], span: tuple[float, float] | None = None) -> None:
         """Show the histogram of values of any shape; NaN is left out, as are exact zeros: no data.
 

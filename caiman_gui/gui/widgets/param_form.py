@@ -129,13 +129,6 @@ class ParamForm(QWidget):
         """Return the editor of one parameter."""
         return self.rows[name].editor
 
-    def reset_all(self) -> None:
-        """Go back to the defaults."""
-        defaults = self._model_cls()
-        if defaults != self._model:
-            self.set_model(defaults)
-            self.valueChanged.emit(defaults)
-
     # -------------------------------------------------------------- reactions
     def _on_edited(self, name: str, value: object) -> None:
         values = {**self._model.model_dump(), name: value}
