@@ -258,9 +258,10 @@ class MainWindow(QMainWindow):
         text = ""
         if recording is not None:
             name = words.shortened(recording.name, 48)
+            assumed = " (assumed)" if state.frame_rate_source == "assumed" else ""
             text = (
-                f"{name}   {recording.height} × {recording.width} px, "
-                f"{recording.n_frames:,} frames at {words.number(state.frame_rate_hz)} Hz"
+                f"{name}   {recording.height} × {recording.width} px, {recording.n_frames:,} "
+                f"frames at {words.number(state.frame_rate_hz)} Hz{assumed}"
             )
         self.recording_label.setText(text)
         # A menu bar gives its corner a new width only when the corner is set.

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
+import tifffile
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QApplication, QPushButton
@@ -102,6 +104,14 @@ def test_open_movie_from_the_menu(
     qtbot.waitUntil(window.run_all_button.isEnabled)
     window.menus.recent.aboutToShow.emit()
     assert [a.text() for a in window.menus.recent.actions()] == ["tiny.tif"]
+
+
+def test_an_assumed_frame_rate_is_called_so(window, qtbot, tmp_path):
+    path = tmp_path / "bare.tif"
+    tifffile.imwrite(path, np.zeros((12, 16, 20), np.uint16))
+    with qtbot.waitSignal(window.ctx.projects.opened):
+        window.files.open_paths([path])
+    assert window.recording_label.text().endswith("at 30 Hz (assumed)")
 
 
 def test_a_movie_can_be_dropped_anywhere(

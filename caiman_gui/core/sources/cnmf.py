@@ -195,7 +195,7 @@ def _search(
             diameter_px=diameter, decay_bins=decay_bins, n_threads=n_threads,
             ctx=part,
         )  # fmt: skip
-        new = search.run(allowed=allowed, most=most, on_seed=on_seed)
+        new = search.run(allowed=allowed, most=most, on_seed=on_seed, n_before=model.size)
         del search
         log.debug("search %d: %d new", i + 1, new.shape[0])
         if new.shape[0] == 0:

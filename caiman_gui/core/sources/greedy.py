@@ -225,6 +225,7 @@ class GreedySearch:
         allowed: NDArray[np.bool_],
         most: int,
         on_seed: Callable[[int, int, float], None],
+        n_before: int = 0,
     ) -> sparse.csr_matrix:
         """Search until only noise is left, or ``most`` cells are found.
 
@@ -235,6 +236,8 @@ class GreedySearch:
         most : int
         on_seed : callable
             Called with row, column and score of every cell.
+        n_before : int
+            Cells found by earlier searches, for the message.
 
         Returns
         -------
@@ -257,7 +260,7 @@ class GreedySearch:
                 break
             share = np.log(first / value) / np.log(first / self.least_score)
             done = max(done, float(share))  # a score may rise where a neighbour was taken out
-            self._ctx.progress(done, 1.0, f"Searching for cells: {len(pixels)} found")
+            self._ctx.progress(done, 1.0, f"Searching for cells: {n_before + len(pixels)} found")
             image, trace, top, left = self._fit(row, col)
             blocked[row, col] = True
             area = int((image > 0).sum())
