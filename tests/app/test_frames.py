@@ -7,7 +7,9 @@ import threading
 import numpy as np
 import pytest
 
-from caiman_gui.app.frames import FrameCache, FrameLoader
+from caiman_gui.app.frame_cache import FrameCache, Look
+from caiman_gui.app.frames import FrameLoader
+from caiman_gui.app.run_reader import RunningMean
 from caiman_gui.core.movie import ArrayMovie
 from caiman_gui.errors import InputError
 
@@ -74,7 +76,7 @@ def test_wishes_replace_each_other_while_one_is_read(loader, seen, qtbot) -> Non
     loader.set_movie("raw", movie)
     loader.request("raw", 0)
     qtbot.waitUntil(lambda: movie.reads == [0])
-    for index in range(1, 50):
+    for index in range(97, 48, -1):
         loader.request("raw", index)
     movie.gate.set()
     qtbot.waitUntil(lambda: len(seen) == 2)
@@ -185,6 +187,170 @@ def test_closing_waits_for_what_is_being_read(qapp, qtbot) -> None:
     movie.gate.set()
     assert loader.close(5000)
     qtbot.waitUntil(lambda: movie.is_closed)
+
+
+def _play(loader, qtbot, seen, indices, **look):
+    """Wish for one frame after the other, as a player does, each when the last was shown."""
+    for index in indices:
+        n = len(seen)
+        loader.request("raw", index, **look)
+        qtbot.waitUntil(lambda n=n: len(seen) > n)
+
+
+def test_playing_reads_ahead_so_that_frames_are_there_at_once(loader, seen, qtbot) -> None:
+    movie = np.arange(60 * 4 * 5, dtype=np.uint16).reshape(60, 4, 5)
+    loader.set_movie("raw", ArrayMovie(movie))
+    _play(loader, qtbot, seen, range(3))
+    qtbot.waitUntil(lambda: loader._cache.has(("raw", 1, 59)))
+    for index in range(3, 60):
+        n = len(seen)
+        loader.request("raw", index)
+        assert len(seen) == n + 1
+        np.testing.assert_array_equal(seen[-1][2], movie[index])
+
+
+def test_at_high_speed_only_frames_that_will_be_shown_are_read(loader, seen, qtbot) -> None:
+    movie = SlowMovie(0)
+    movie.gate.set()
+    loader.set_movie("raw", movie)
+    _play(loader, qtbot, seen, (0, 10, 20, 40))
+    qtbot.waitUntil(lambda: loader._cache.has(("raw", 1, 90)))
+    assert set(movie.reads) == set(range(0, 100, 10))
+
+
+def test_a_jump_ends_reading_ahead(loader, seen, qtbot) -> None:
+    movie = SlowMovie(0, n_frames=2000)
+    movie.gate.set()
+    loader.set_movie("raw", movie)
+    _play(loader, qtbot, seen, range(3))
+    movie.gate.clear()
+    n = len(movie.reads)
+    loader.request("raw", 1500)
+    loader.request("raw", 1499)
+    movie.gate.set()
+    qtbot.waitUntil(lambda: _places(seen)[-1] == ("raw", 1499))
+    qtbot.waitUntil(lambda: loader._sources["raw"].job is None)
+    assert len([index for index in movie.reads[n:] if index < 1000]) <= 1
+
+
+def test_what_is_read_ahead_is_bounded(qapp, qtbot) -> None:
+    loader = FrameLoader(cache_bytes=8 * 10 * 96)
+    seen = []
+    loader.frameReady.connect(lambda source, index, frame: seen.append((source, index, frame)))
+    movie = SlowMovie(0)
+    movie.gate.set()
+    loader.set_movie("raw", movie)
+    _play(loader, qtbot, seen, range(3))
+    qtbot.waitUntil(lambda: loader._cache.has(("raw", 1, 8)))
+    qtbot.waitUntil(lambda: loader._sources["raw"].job is None)
+    assert not loader._cache.has(("raw", 1, 13))
+    assert loader.close()
+
+
+def test_a_damaged_frame_ahead_spoils_no_frame_before_it(loader, seen, qtbot) -> None:
+    class Damaged(SlowMovie):
+        def frames(self, start, stop):
+            if start <= 20 < stop:
+                raise InputError("The file is damaged", "Frame 20")
+            return super().frames(start, stop)
+
+    movie = Damaged(0)
+    movie.gate.set()
+    errors = []
+    loader.failed.connect(errors.append)
+    loader.set_movie("raw", movie)
+    _play(loader, qtbot, seen, range(20))
+    assert errors == []
+    with qtbot.waitSignal(loader.failed):
+        loader.request("raw", 20)
+    _play(loader, qtbot, seen, range(21, 25))
+    assert len(errors) == 1
+
+
+@pytest.mark.parametrize(("index", "first", "stop"), [(5, 3, 7), (0, 0, 2), (59, 57, 60)])
+def test_frames_are_averaged_around_the_one_asked_for(
+    loader, seen, qtbot, index, first, stop
+) -> None:
+    movie = np.random.default_rng(0).integers(0, 65535, (60, 4, 5)).astype(np.uint16)
+    loader.set_movie("raw", ArrayMovie(movie))
+    loader.request("raw", index, average=4)
+    qtbot.waitUntil(lambda: len(seen) == 1)
+    frame = seen[0][2]
+    assert frame.dtype == np.float32
+    np.testing.assert_allclose(frame, movie[first:stop].mean(axis=0), rtol=1e-6)
+
+
+def test_averages_one_after_the_other_are_those_made_from_scratch(loader, seen, qtbot) -> None:
+    movie = np.random.default_rng(0).normal(100, 9, (60, 4, 5)).astype(np.float32)
+    loader.set_movie("raw", ArrayMovie(movie))
+    _play(loader, qtbot, seen, [*range(12), 40, 41, 3], average=5)
+    for _, index, frame in seen:
+        expected = movie[max(0, index - 2) : index + 3].mean(axis=0)
+        np.testing.assert_allclose(frame, expected, rtol=1e-5)
+    loader.request("raw", 3)
+    qtbot.waitUntil(lambda: len(seen) == 16)
+    np.testing.assert_array_equal(seen[-1][2], movie[3])
+
+
+def test_a_window_too_large_to_keep_gives_the_same_mean() -> None:
+    movie = np.random.default_rng(0).integers(0, 999, (30, 4, 5)).astype(np.int16)
+    mean = RunningMean(ArrayMovie(movie), 9, window_bytes=64)
+    for index in (10, 11, 12):
+        expected = movie[index - 4 : index + 5].mean(axis=0)
+        np.testing.assert_allclose(mean.frame(index), expected, rtol=1e-6)
+
+
+def test_a_mean_recovers_after_a_frame_without_numbers() -> None:
+    movie = np.ones((30, 4, 5), np.float32)
+    movie[10] = np.nan
+    mean = RunningMean(ArrayMovie(movie), 3)
+    assert [bool(np.isfinite(mean.frame(i)).all()) for i in (8, 9, 10, 11, 12)] == [
+        True, False, False, False, True,
+    ]  # fmt: skip
+
+
+def test_smoothing_keeps_the_brightness(loader, seen, qtbot) -> None:
+    movie = np.zeros((3, 31, 31), np.uint8)
+    movie[:, 15, 15] = 200
+    loader.set_movie("raw", ArrayMovie(movie))
+    loader.request("raw", 1, sigma_px=2.0)
+    qtbot.waitUntil(lambda: len(seen) == 1)
+    frame = seen[0][2]
+    assert frame.sum() == pytest.approx(200, rel=1e-3)
+    assert frame.max() < 10
+
+
+def test_any_source_may_be_named_and_its_change_is_told(loader, qtbot) -> None:
+    assert loader.available() == ()
+    with qtbot.waitSignal(loader.sourceChanged) as told:
+        loader.set_movie("model", ArrayMovie(np.zeros((3, 4, 5))))
+    assert told.args == ["model"]
+    loader.set_opener("raw", lambda: ArrayMovie(np.zeros((3, 4, 5))))
+    loader.set_movie("other", ArrayMovie(np.zeros((3, 4, 5))))
+    assert loader.available() == ("raw", "model", "other")
+    loader.request("nothing", 3)
+    assert not loader.has_movie("nothing")
+
+
+def test_another_thread_gets_a_movie_of_its_own(loader) -> None:
+    movie = SlowMovie(0)
+    movie.gate.set()
+    loader.set_opener("raw", lambda: movie)
+    reader = loader.own_reader("raw")
+    assert len(reader.read(range(2), Look())) == 2
+    loader.set_movie("raw", None)
+    assert not movie.is_closed
+    reader.close()
+    assert movie.is_closed
+    assert loader.own_reader("raw").is_empty
+
+
+def test_a_wish_beyond_the_end_is_not_answered(loader, seen, qtbot) -> None:
+    loader.set_movie("raw", ArrayMovie(np.zeros((3, 4, 5), np.uint8)))
+    for look in ({}, {"average": 3}):
+        loader.request("raw", 7, **look)
+        qtbot.waitUntil(lambda: loader._sources["raw"].job is None)
+    assert seen == []
 
 
 def test_the_cache_keeps_the_frames_used_last_within_its_bytes() -> None:
