@@ -49,7 +49,7 @@ class RunReader:
 
         They are in the type of the movie, or float32 if they were averaged or smoothed.
         """
-        movie = self._opened()
+        movie = self.open()
         if frames.step != 1 or not look.is_plain:
             frames = frames[: len(range(frames.start, movie.shape[0], frames.step))]
         if not look.is_plain:
@@ -64,9 +64,11 @@ class RunReader:
             close_movie(self.movie)
         self.movie = self._mean = None
 
-    def _opened(self) -> Movie:
+    def open(self) -> Movie:
+        """Return the movie, opened now if it was not."""
         if self.movie is None:
-            assert self._opener is not None
+            if self._opener is None:
+                raise ValueError("there is no movie to read")
             self.movie = self._opener()
         return self.movie
 
