@@ -14,8 +14,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-#: Bytes of float32 that one block of frames may take, whatever the size of a frame.
-BLOCK_BYTES = 64 * 2**20
+#: Bytes of float32 that a block of frames takes where frames are of usual size.
+BLOCK_BYTES = 16 * 2**20
+#: Fewer frames than this make a block too short for work along time, more gain nothing.
+LEAST_BLOCK, LONGEST_BLOCK = 8, 256
 
 
 @runtime_checkable
@@ -55,10 +57,21 @@ class ArrayMovie:
         return self._array[start:stop]
 
 
-def block_length(movie: Movie, block_bytes: int = BLOCK_BYTES) -> int:
-    """Frames per block so that a float32 block stays within ``block_bytes`` (at least 1)."""
+def frames_per_block(height: int, width: int) -> int:
+    """Frames in a block: 16 MiB of float32, but 8 to 256 frames.
+
+    It depends on nothing but the size of a frame, never on memory or threads: sums are taken
+    block by block, so that another length would change the last digits of results.
+    """
+    fitting = BLOCK_BYTES // (4 * height * width)
+    return int(min(LONGEST_BLOCK, max(LEAST_BLOCK, fitting)))
+
+
+def block_length(movie: Movie) -> int:
+    """Frames in a block of a movie: those it stores together, if it stores blocks."""
     _, height, width = movie.shape
-    return int(max(1, min(256, block_bytes // (4 * height * width))))
+    stored = getattr(movie, "block_frames", None)
+    return int(stored) if stored is not None else frames_per_block(height, width)
 
 
 def frame_blocks(
