@@ -48,7 +48,7 @@ def test_an_opened_movie_can_be_looked_at(ctx, movie, qtbot) -> None:
 
 
 def test_the_corrected_movie_follows_undo(ctx, movie, qtbot) -> None:
-    from caiman_gui.io.corrected import CorrectedWriter
+    from caiman_gui.io.store_writer import StoreWriter
 
     path, frames = movie
     with qtbot.waitSignal(ctx.projects.opened):
@@ -57,7 +57,7 @@ def test_the_corrected_movie_follows_undo(ctx, movie, qtbot) -> None:
     document.workspace.prepare()
     for n in (1, 2):
         file = f"motion-{n}.cgm"
-        with CorrectedWriter(document.workspace.path(file), frames.shape) as writer:
+        with StoreWriter(document.workspace.path(file), frames.shape) as writer:
             writer.write(0, frames.astype(np.float32) + 1000 * n)
             writer.commit()
         steps = {"motion": StepRecord(str(n), file=file)}
