@@ -40,6 +40,10 @@ class InputError(CaimanGuiError):
     exit_code = 3
 
 
+class UnknownFormatError(InputError):
+    """No reader knows the file; bare frames can still be read once their geometry is given."""
+
+
 class DataError(CaimanGuiError):
     """The file was read, but its content is unsuitable: constant, NaN, too short (exit code 3)."""
 

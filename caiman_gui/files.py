@@ -38,6 +38,14 @@ def is_file(path: Path) -> bool:
         return False
 
 
+def exists(path: Path) -> bool:
+    """Tell whether a file or folder is there, also where the system refuses even to look."""
+    try:
+        return path.exists()
+    except OSError:  # a name too long for this system, a disk that does not answer
+        return False
+
+
 @contextmanager
 def atomic_path(path: Path, *, needed_bytes: int = 0) -> Iterator[Path]:
     """Yield a temporary sibling of ``path`` that replaces it when the block succeeds.

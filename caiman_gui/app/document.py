@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from pathlib import Path
 
+    from caiman_gui.core.prepare.regions import Region
     from caiman_gui.core.results import ComponentSet, Decision, Label
     from caiman_gui.params.quality import QualityParams
     from caiman_gui.params.run import RunParams
@@ -149,6 +150,10 @@ class Document(QObject):
             self.undo_stack.setClean()
         self.saved.emit()
 
+    def require_usable(self, params: RunParams) -> None:
+        """Refuse parameters that leave nothing of the open recording, with a DataError."""
+        _ = self._state.with_(params=params).shape
+
     def set_params(self, params: RunParams, text: str = "") -> None:
         """Change parameters; moving one knob several times in a row is one step of undo."""
         names = changed_params(self._state.params, params)
@@ -157,11 +162,14 @@ class Document(QObject):
         topics = Topic.PARAMS | Topic.STEPS
         if any(name.startswith("quality.") for name in names):
             topics |= Topic.LABELS
-        if any(name.startswith("recording.") for name in names):
+        if any(name.startswith(("recording.", "prepare.", "raw.")) for name in names):
             topics |= Topic.RECORDING
+        new = self._state.with_params(params)
+        if new.motion is not self._state.motion or new.components is not self._state.components:
+            topics |= Topic.MOTION | Topic.SUMMARY | Topic.COMPONENTS | Topic.LABELS
         self.edit(
             text or _params_text(names),
-            self._state.with_(params=params),
+            new,
             topics,
             merge_id_of(names[0]) if len(names) == 1 else -1,
         )
@@ -173,6 +181,12 @@ class Document(QObject):
         if changing:
             state = with_labels(self._state, changing, label)
             self.edit(label_text(changing, label), state, Topic.LABELS)
+
+    def set_regions(self, regions: tuple[Region, ...], text: str) -> None:
+        """Change the regions drawn on the image."""
+        if regions != self._state.regions:
+            state = self._state.with_(regions=regions)
+            self.edit(text, state, Topic.RECORDING | Topic.STEPS)
 
     def delete_components(self, ids: Collection[int]) -> None:
         """Remove components for good (until undone)."""

@@ -73,7 +73,7 @@ def adopt_files(crashed: Path, workspace: LayeredWorkspace) -> None:
 
 def with_found(paths: tuple[Path, ...], chosen: tuple[Path, ...]) -> tuple[Path, ...]:
     """Return all paths, those missing replaced by the chosen ones if their number fits."""
-    missing = [path for path in paths if not path.is_file()]
+    missing = [path for path in paths if not path.exists()]
     if len(chosen) != len(missing):
         return chosen
     found = dict(zip(missing, chosen, strict=True))

@@ -21,7 +21,8 @@ from caiman_gui.app.project_files import (
     write_project,
 )
 from caiman_gui.app.sessions import LayeredWorkspace, Recoverable, Session, recoverable
-from caiman_gui.errors import CaimanGuiError
+from caiman_gui.errors import CaimanGuiError, UnknownFormatError
+from caiman_gui.params.run import RunParams
 from caiman_gui.project.model import ProjectState
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from caiman_gui.app.reporter import Reporter
     from caiman_gui.app.settings import Settings
     from caiman_gui.app.tasks import Task, TaskRunner
-    from caiman_gui.project.model import RecordingRef
+    from caiman_gui.pipeline.workspace import Looked
     from caiman_gui.project.store import LoadedProject
 
 logger = logging.getLogger(__name__)
@@ -48,6 +49,8 @@ class ProjectService(QObject):
     #: Paths of the movies that a project refers to and that are not there.
     moviesMissing = Signal(object)
     autosaved = Signal(object)
+    #: Paths of a recording of which no reader knows the format.
+    formatUnknown = Signal(object)
 
     def __init__(
         self,
@@ -67,6 +70,7 @@ class ProjectService(QObject):
         self._saving: Task | None = None
         self._autosaved_state: ProjectState | None = None
         self._adopted: Path | None = None
+        self._wanted: tuple[Path, ...] = ()
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(AUTOSAVE_MS)
@@ -79,17 +83,25 @@ class ProjectService(QObject):
         """Whether the project is being written."""
         return self._saving is not None
 
-    def open_movies(self, paths: Sequence[Path]) -> Task:
-        """Begin a new project with movie files, in this order. Unsaved work is not asked for."""
+    def open_movies(self, paths: Sequence[Path], params: RunParams | None = None) -> Task:
+        """Begin a new project with movie files, in this order. Unsaved work is not asked for.
+
+        Parameters
+        ----------
+        params : RunParams, optional
+            With which the project begins; they also say what is read of the files.
+        """
+        params = params if params is not None else RunParams()
         files = tuple(Path(path).absolute() for path in paths)
 
         def work(_task: Task) -> object:
             from caiman_gui.pipeline.workspace import look_at
 
-            return look_at(files)
+            return params, look_at(files, params)
 
-        task = self._open(f"Open {files[0].name}", work)
+        task = self._open(f"Open {files[0].name}", work, self._on_movies_refused)
         task.succeeded.connect(self._on_movies_opened)
+        self._wanted = files
         return task
 
     def open_project(self, path: Path) -> Task:
@@ -149,13 +161,13 @@ class ProjectService(QObject):
     def relocate(self, paths: Sequence[Path]) -> Task:
         """Tell where the movies of the open project lie now: all of them, or those missing."""
         chosen = tuple(Path(path).absolute() for path in paths)
-        recording = self._document.state.recording
+        recording, params = self._document.state.recording, self._document.state.params
 
         def work(_task: Task) -> object:
             from caiman_gui.pipeline.workspace import open_recording
 
             files = with_found(recording.paths, chosen) if recording is not None else chosen
-            require_same_movie(recording, open_recording(files))
+            require_same_movie(recording, open_recording(files, params))
             return files
 
         task = self._tasks.submit(f"Open {chosen[0].name}", work, lane="files")
@@ -217,21 +229,34 @@ class ProjectService(QObject):
         self.session.close()
         self._drop_adopted()
 
-    def _open(self, title: str, work: Callable[[Task], object]) -> Task:
+    def _open(
+        self,
+        title: str,
+        work: Callable[[Task], object],
+        on_failed: Callable[[Exception], None] | None = None,
+    ) -> Task:
         if self._opening is not None:
             self._opening.cancel()  # the newest wish counts
         task = self._tasks.submit(title, work, lane="files")
         self._opening = task
-        task.failed.connect(self._reporter.report)
+        task.failed.connect(on_failed if on_failed is not None else self._reporter.report)
         return task
 
     @Slot(object)
-    def _on_movies_opened(self, found: tuple[RecordingRef, tuple[str, ...]]) -> None:
-        recording, notes = found
-        self._place(ProjectState(recording=recording), None, self.session.new_workspace())
+    def _on_movies_refused(self, exc: Exception) -> None:
+        if isinstance(exc, UnknownFormatError):
+            self.formatUnknown.emit(self._wanted)
+        else:
+            self._reporter.report(exc)
+
+    @Slot(object)
+    def _on_movies_opened(self, result: tuple[RunParams, Looked]) -> None:
+        params, looked = result
+        recording = looked.recording
+        self._place(looked.into(ProjectState(params=params)), None, self.session.new_workspace())
         self._settings.add_recent(recording.paths[0])
-        if notes:
-            self._reporter.tell(f"{recording.name} was opened", "\n".join(notes))
+        if recording.notes:
+            self._reporter.tell(f"{recording.name} was opened", "\n".join(recording.notes))
         self.opened.emit()
 
     @Slot(object)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from caiman_gui.project.model import ProjectState
 
 _TOPICS = {
+    "prepare": Topic.RECORDING | Topic.STEPS,
     "motion": Topic.MOTION | Topic.STEPS,
     "summary": Topic.SUMMARY | Topic.STEPS,
     "sources": Topic.COMPONENTS | Topic.LABELS | Topic.STEPS,
@@ -48,6 +49,8 @@ def step_result(name: str, current: ProjectState, new: ProjectState) -> StepResu
     record = {name: new.steps[name]}
     steps = {**current.steps, **record}
     topics = _TOPICS[name]
+    if name == "prepare":
+        return StepResult(current.with_(findings=new.findings, steps=steps), topics)
     if name == "motion":
         return StepResult(current.with_(motion=new.motion, steps=steps), topics)
     if name == "summary":

@@ -209,8 +209,8 @@ class Workflow(QObject):
         if task is not self._task or self._base is None:
             return
         document, base = self._document, self._base
-        if _is_other_recording(document.state, base):
-            logger.info("The result of %s is dropped: another movie was opened", name)
+        if not document.state.is_same_movie(base):
+            logger.info("The result of %s is dropped: the movie is another one now", name)
             task.cancel()
             return
         self._base = new
@@ -262,8 +262,3 @@ def _run_title(names: tuple[str, ...]) -> str:
     from caiman_gui.pipeline.steps import STEPS
 
     return STEPS[names[0]].title if len(names) == 1 else "Run all steps"
-
-
-def _is_other_recording(state: ProjectState, base: ProjectState) -> bool:
-    now, then = state.recording, base.recording
-    return now is None or then is None or now.fingerprint != then.fingerprint

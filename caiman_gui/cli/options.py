@@ -14,6 +14,7 @@ from caiman_gui.params.run import GROUPS, PRESETS, RunParams, all_specs, preset
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Collection
 
     from caiman_gui.params.base import FieldSpec
     from caiman_gui.project.model import RecordingRef
@@ -42,13 +43,15 @@ class Given:
     notes: tuple[str, ...] = ()
 
 
-def add_parameter_options(parser: argparse.ArgumentParser) -> None:
+def add_parameter_options(
+    parser: argparse.ArgumentParser, groups: Collection[str] = tuple(GROUPS)
+) -> None:
     """Add ``--preset``, ``--params`` and one option for each parameter, with its twin."""
     parser.add_argument("--preset", choices=tuple(PRESETS), help="values that belong together")
     parser.add_argument(
         "--params", type=Path, metavar="FILE.json", help="nested by group, or CaImAn's own"
     )
-    for group in GROUPS:
+    for group in groups:
         section = parser.add_argument_group(f"{group} parameters")
         for spec in all_specs():
             if spec.group == group:
@@ -186,6 +189,8 @@ def _scale(spec: FieldSpec, params: RunParams, recording: RecordingRef) -> float
     option = f"--{spec.group}.{spec.twin}".replace("_", "-")
     if spec.name.endswith("_px"):
         size = params.recording.pixel_size_um or recording.pixel_size_um
+        if size and spec.group != "prepare":
+            size *= params.prepare.bin_px  # lengths count in pixels of the prepared movie
         if not size:
             raise ParameterError(
                 f"{option} needs the pixel size",
@@ -194,6 +199,8 @@ def _scale(spec: FieldSpec, params: RunParams, recording: RecordingRef) -> float
             )
         return 1 / size
     rate = params.recording.frame_rate_hz or recording.frame_rate_hz
+    if rate and spec.group != "prepare":
+        rate /= params.prepare.bin_frames
     if not rate:
         raise ParameterError(
             f"{option} needs the frame rate",

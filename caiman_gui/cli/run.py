@@ -34,7 +34,7 @@ from caiman_gui.pipeline.outputs import data_folder, write_outputs, write_projec
 from caiman_gui.pipeline.report import make_report
 from caiman_gui.pipeline.runner import run_steps
 from caiman_gui.pipeline.steps import STEP_NAMES, STEPS, in_order
-from caiman_gui.pipeline.workspace import Workspace, look_at
+from caiman_gui.pipeline.workspace import Workspace, look_at, require_frames
 from caiman_gui.project.model import ProjectState
 
 if TYPE_CHECKING:
@@ -190,11 +190,15 @@ def _prepare(options: argparse.Namespace, console: Console) -> _Run:
     state = stored_state(out, name) if options.resume else ProjectState()
     given = given_params(options, state.params if options.resume else None)
     _steps(options.steps, state)
-    recording, assumed = look_at(paths)
-    notes = (*given.notes, *assumed)
+    looked = look_at(paths, given.params)
+    recording = looked.recording
+    notes = (*given.notes, *recording.notes)
     params = resolve_twins(given, recording)
-    if state.recording is not None and state.recording.fingerprint != recording.fingerprint:
+    new = looked.into(state).with_(params=params)
+    if state.recording is not None and state.reading != new.reading:
         state = ProjectState()  # nothing of another movie can be used
+    state = looked.into(state).with_params(params)
+    require_frames(state)
     names = _steps(options.steps, state)
     workspace = Workspace(data_folder(out, name))
     if options.overwrite:
@@ -207,7 +211,7 @@ def _prepare(options: argparse.Namespace, console: Console) -> _Run:
         logger.warning("%s", note)
     logger.info(
         "%s: %d frames of %d x %d px; steps %s; %d threads",
-        recording.name, recording.n_frames, recording.height, recording.width,
+        recording.name, *state.shape,
         ", ".join(names), options.threads,
     )  # fmt: skip
     logger.info("parameters: %s", params.model_dump_json())
@@ -217,7 +221,7 @@ def _prepare(options: argparse.Namespace, console: Console) -> _Run:
         name=name,
         out=out,
         names=names,
-        state=state.with_(recording=recording, params=params),
+        state=state,
         memory_bytes=options.memory or default_memory_bytes(),
         notes=notes,
     )

@@ -53,6 +53,7 @@ class ActionSpec:
 
 ACTIONS: tuple[ActionSpec, ...] = (
     ActionSpec("open_movie", "Open movie …", "File", "Ctrl+O", "movie"),
+    ActionSpec("open_folder", "Open folder …", "File", "Ctrl+Alt+O", "open"),
     ActionSpec("open_project", "Open project …", "File", "Ctrl+Shift+O", "project"),
     ActionSpec("open_demo", "Open the demo recording", "File", "", "demo"),
     ActionSpec("save", "Save", "File", "Ctrl+S", "save", "recording", separator_before=True),

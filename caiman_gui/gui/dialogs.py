@@ -24,14 +24,18 @@ from PySide6.QtWidgets import (
 import caiman_gui
 from caiman_gui.gui import resources, theme
 from caiman_gui.gui.widgets.manual_view import ManualView
+from caiman_gui.io.formats import IMAGE_SUFFIXES, MOVIE_SUFFIXES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from caiman_gui.app.reporter import UserMessage
+    from caiman_gui.app.tasks import TaskRunner
+    from caiman_gui.params.recording import RawParams
 
 Answer = Literal["save", "discard", "cancel"]
-_MOVIES = "Movies (*.tif *.tiff *.btf);;All files (*)"
+_PATTERNS = " ".join(f"*{suffix}" for suffix in (*MOVIE_SUFFIXES, *IMAGE_SUFFIXES))
+_MOVIES = f"Movies ({_PATTERNS});;All files (*)"
 _PROJECTS = "caiman_gui projects (*.cgproj)"
 
 
@@ -41,8 +45,13 @@ class Dialogs:
     def __init__(self, parent: QWidget | None = None) -> None:
         self._parent = parent
 
-    def ask_open(self, kind: Literal["movie", "project"], folder: str) -> list[Path]:
-        """Return the files to open; empty if the user changed their mind."""
+    def ask_open(self, kind: Literal["movie", "folder", "project"], folder: str) -> list[Path]:
+        """Return the files or the folder to open; empty if the user changed their mind."""
+        if kind == "folder":
+            name = QFileDialog.getExistingDirectory(
+                self._parent, "Open a folder that holds one recording", folder
+            )
+            return [Path(name)] if name else []
         if kind == "movie":
             names, _ = QFileDialog.getOpenFileNames(self._parent, "Open movie", folder, _MOVIES)
             return [Path(name) for name in names]
@@ -90,6 +99,19 @@ class Dialogs:
     def show_error(self, message: UserMessage) -> None:
         """Show an error with its way out; does not wait."""
         ErrorDialog(message, self._parent).open()
+
+    def ask_raw(
+        self,
+        paths: Sequence[Path],
+        tasks: TaskRunner,
+        on_chosen: Callable[[Sequence[Path], RawParams], None],
+    ) -> None:
+        """Ask how frames lie in files of which no reader knows the format; does not wait."""
+        from caiman_gui.gui.raw_dialog import RawDialog
+
+        dialog = RawDialog(paths, tasks, self._parent)
+        dialog.chosen.connect(lambda raw: on_chosen(paths, raw))
+        dialog.open()
 
     def about(self) -> None:
         """Show what this program is; does not wait."""

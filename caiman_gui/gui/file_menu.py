@@ -10,6 +10,7 @@ from PySide6.QtCore import QObject, QUrl, Slot
 from PySide6.QtGui import QDesktopServices
 
 from caiman_gui.gui.widgets.drop import PROJECT_SUFFIX, sort_files
+from caiman_gui.params.run import RunParams
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from caiman_gui.app.context import AppContext
     from caiman_gui.app.tasks import Task
     from caiman_gui.gui.dialogs import Dialogs
+    from caiman_gui.params.recording import RawParams
 
 
 class FileCommands(QObject):
@@ -38,12 +40,14 @@ class FileCommands(QObject):
         self.is_closing = False
         self._saving: Task | None = None
         ctx.projects.moviesMissing.connect(self._on_missing)
+        ctx.projects.formatUnknown.connect(self._on_unknown)
 
     def connect_load_tab(self, tab: Any) -> None:
         """Wire the buttons of the Load tab."""
         tab.openRequested.connect(self.open_movie)
         tab.demoRequested.connect(self.open_demo)
         tab.addRequested.connect(self.add_movies)
+        tab.folderRequested.connect(self.open_folder)
         tab.pathsRequested.connect(self.reorder_movies)
         tab.recentRequested.connect(self._on_recent)
 
@@ -52,6 +56,11 @@ class FileCommands(QObject):
     def open_movie(self) -> None:
         """Ask for movies and open them as one recording."""
         self.open_paths(self._dialogs.ask_open("movie", self._ctx.settings.last_folder))
+
+    @Slot()
+    def open_folder(self) -> None:
+        """Ask for a folder that holds a recording and open it."""
+        self.open_paths(self._dialogs.ask_open("folder", self._ctx.settings.last_folder))
 
     @Slot()
     def open_project(self) -> None:
@@ -68,9 +77,18 @@ class FileCommands(QObject):
 
     @Slot(object)
     def reorder_movies(self, paths: Sequence[Path]) -> None:
-        """Open these files, in this order, as the recording."""
+        """Take these files, in this order, as the recording, and keep the parameters."""
         if self._may_replace():
-            self._ctx.projects.open_movies(list(paths))
+            self._ctx.projects.open_movies(list(paths), self._ctx.document.state.params)
+
+    @Slot(object)
+    def _on_unknown(self, paths: Sequence[Path]) -> None:
+        self._dialogs.ask_raw(paths, self._ctx.tasks, self._on_raw)
+
+    def _on_raw(self, paths: Sequence[Path], raw: RawParams) -> None:
+        """Open bare frames as the user has described them."""
+        params = RunParams().model_copy(update={"raw": raw})
+        self._ctx.projects.open_movies(list(paths), params)
 
     @Slot(object)
     def open_paths(self, paths: Sequence[Path]) -> None:
@@ -82,15 +100,29 @@ class FileCommands(QObject):
             if self._may_replace():
                 self._ctx.projects.open_project(found.projects[0])
         elif found.movies:
-            self.reorder_movies(found.movies)
+            if self._may_replace():
+                self._ctx.projects.open_movies(list(found.movies))
         else:
-            names = ", ".join(path.name for path in paths[:3])
-            self._ctx.reporter.tell(
-                "Nothing to open",
-                f"{names}: neither a TIFF movie nor a project ({PROJECT_SUFFIX}).",
-                "Drop TIFF movies, a folder of them, or a saved project.",
-                "warning",
-            )
+            self._take_parameters(found.parameters[0])
+
+    def _take_parameters(self, path: Path) -> None:
+        """Take the parameters of a JSON file over, ours or CaImAn's, as one edit."""
+        from caiman_gui.errors import CaimanGuiError
+        from caiman_gui.params.caiman_names import read_params_file
+
+        document = self._ctx.document
+        try:
+            params, notes = read_params_file(path, document.state.params)
+            document.require_usable(params)
+        except CaimanGuiError as exc:
+            self._ctx.reporter.report(exc)
+            return
+        document.set_params(params, f"Take parameters from {path.name}")
+        self._ctx.reporter.tell(
+            f"Parameters were taken from {path.name}",
+            "\n".join(notes),
+            "Edit > Undo takes them back.",
+        )
 
     @Slot()
     def open_demo(self) -> None:

@@ -167,6 +167,7 @@ class MainWindow(QMainWindow):
         files = self.files
         return {
             "open_movie": files.open_movie,
+            "open_folder": files.open_folder,
             "open_project": files.open_project,
             "open_demo": files.open_demo,
             "save": files.save,
@@ -253,17 +254,7 @@ class MainWindow(QMainWindow):
         self.setWindowModified(self.ctx.document.is_dirty)
 
     def _show_document(self) -> None:
-        state = self.ctx.document.state
-        recording = state.recording
-        text = ""
-        if recording is not None:
-            name = words.shortened(recording.name, 48)
-            assumed = " (assumed)" if state.frame_rate_source == "assumed" else ""
-            text = (
-                f"{name}   {recording.height} × {recording.width} px, {recording.n_frames:,} "
-                f"frames at {words.number(state.frame_rate_hz)} Hz{assumed}"
-            )
-        self.recording_label.setText(text)
+        self.recording_label.setText(words.recording_line(self.ctx.document.state))
         # A menu bar gives its corner a new width only when the corner is set.
         self.menuBar().setCornerWidget(self.recording_label, Qt.Corner.TopRightCorner)
         self.recording_label.show()

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from caiman_gui.params.run import all_specs
+
+if TYPE_CHECKING:
+    from caiman_gui.project.model import ProjectState
 
 _UNITS = ("bytes", "kB", "MB", "GB", "TB")
 
@@ -56,3 +61,15 @@ def with_titles(text: str) -> str:
     for spec in all_specs():
         text = text.replace(spec.path, f"“{spec.title}”")
     return text
+
+
+def recording_line(state: ProjectState) -> str:
+    """Return name, size and frame rate of what is analysed, in one line; empty without one."""
+    if state.recording is None:
+        return ""
+    n_frames, height, width = state.shape
+    assumed = " (assumed)" if state.frame_rate_source == "assumed" else ""
+    return (
+        f"{shortened(state.recording.name, 48)}   {height} × {width} px, {n_frames:,} frames at "
+        f"{number(state.frame_rate_hz)} Hz{assumed}"
+    )

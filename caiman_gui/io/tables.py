@@ -59,11 +59,19 @@ def write_components_csv(
 
 
 def write_traces_csv(
-    path: Path, components: ComponentSet, accepted_ids: Collection[int], frame_rate_hz: float
+    path: Path,
+    components: ComponentSet,
+    accepted_ids: Collection[int],
+    times_s: NDArray[np.float64],
 ) -> None:
     """Write time in s, then one column an accepted component, named by its id.
 
-    A column is dF/F where that is defined, else the raw trace. Frame 0 is at time 0.
+    A column is dF/F where that is defined, else the raw trace.
+
+    Parameters
+    ----------
+    times_s : (T,) float64
+        When each frame was recorded.
 
     Raises
     ------
@@ -80,9 +88,10 @@ def write_traces_csv(
         traces = [table_trace(item) for item in items]
         for start in range(0, components.n_frames, _ROWS_AT_ONCE):
             stop = min(start + _ROWS_AT_ONCE, components.n_frames)
-            times = np.arange(start, stop) / frame_rate_hz
             for time, *values in zip(
-                times.tolist(), *(trace[start:stop].tolist() for trace in traces), strict=True
+                times_s[start:stop].tolist(),
+                *(trace[start:stop].tolist() for trace in traces),
+                strict=True,
             ):
                 file.write(f"{time:.6f}")
                 file.writelines(f",{value:.6g}" for value in values)

@@ -9,8 +9,9 @@ from pydantic import Field, ValidationError
 from caiman_gui.errors import ParameterError
 from caiman_gui.params.base import FieldSpec, ParamModel, field_specs
 from caiman_gui.params.motion import MotionParams
+from caiman_gui.params.prepare import PrepareParams
 from caiman_gui.params.quality import QualityParams
-from caiman_gui.params.recording import RecordingParams
+from caiman_gui.params.recording import RawParams, RecordingParams
 from caiman_gui.params.sources import SourceParams
 from caiman_gui.params.summary import SummaryParams
 from caiman_gui.params.traces import TraceParams
@@ -22,6 +23,8 @@ M = TypeVar("M", bound=ParamModel)
 
 GROUPS: dict[str, type[ParamModel]] = {
     "recording": RecordingParams,
+    "raw": RawParams,
+    "prepare": PrepareParams,
     "motion": MotionParams,
     "summary": SummaryParams,
     "sources": SourceParams,
@@ -33,6 +36,13 @@ GROUPS: dict[str, type[ParamModel]] = {
 _MOST_ERRORS = 3
 _MOST_LETTERS = 60
 
+#: Preset -> what to call it.
+PRESET_TITLES = {
+    "2p": "Two-photon somata",
+    "1p": "One-photon miniscope",
+    "dendrites": "Dendrites and axons",
+}
+
 #: Preset -> values that differ from the defaults, nested by group.
 PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     "2p": {},
@@ -41,6 +51,10 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
         "motion": {"highpass_px": 7.0},
         "sources": {"neuron_diameter_px": 13.0, "background_rank": 4},
     },
+    "dendrites": {
+        "sources": {"neuron_diameter_px": 5.0, "merge_corr": 0.7},
+        "quality": {"rval_thr": 0.7},
+    },
 }
 
 
@@ -48,6 +62,8 @@ class RunParams(ParamModel):
     """Parameters of every step, nested by group."""
 
     recording: RecordingParams = Field(default_factory=RecordingParams)
+    raw: RawParams = Field(default_factory=RawParams)
+    prepare: PrepareParams = Field(default_factory=PrepareParams)
     motion: MotionParams = Field(default_factory=MotionParams)
     summary: SummaryParams = Field(default_factory=SummaryParams)
     sources: SourceParams = Field(default_factory=SourceParams)
@@ -86,7 +102,7 @@ class RunParams(ParamModel):
 
 
 def preset(name: str) -> RunParams:
-    """Return the parameters of a preset (``2p``, ``1p``).
+    """Return the parameters of a preset (``2p``, ``1p``, ``dendrites``).
 
     Raises
     ------

@@ -104,7 +104,7 @@ def _with_quality(
             components,
             movie,
             frame_rate_hz=state.frame_rate_hz,
-            decay_time_s=state.params.recording.decay_time_s,
+            decay_time_s=state.decay_time_s,
             n_threads=n_threads,
             ctx=ctx,
             only=(new_id,),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,12 +10,12 @@ from caiman_gui.core.movie import BLOCK_BYTES
 from caiman_gui.pipeline.steps import step_named
 
 if TYPE_CHECKING:
-    from caiman_gui.project.model import ProjectState, RecordingRef
+    from caiman_gui.project.model import ProjectState
 
 #: Program and libraries themselves.
 _PROGRAM_BYTES = 250 * 2**20
 #: Working arrays of each step, in pieces of two blocks; measured on movies of 0.1 to 2.8 GB.
-_PIECES = {"motion": 5, "summary": 6, "sources": 9, "quality": 8, "traces": 0}
+_PIECES = {"prepare": 2, "motion": 5, "summary": 6, "sources": 9, "quality": 8, "traces": 0}
 _HOLDS_TRACES = ("sources", "quality", "traces")
 #: Components assumed before any were found: one for this many pixels.
 _PIXELS_PER_COMPONENT = 1_000
@@ -52,28 +53,34 @@ def forecast(state: ProjectState, step: str) -> Forecast:
     if recording is None:
         return Forecast(0, 0, None)
     record = state.steps.get(name)
-    samples = recording.n_frames * recording.height * recording.width
+    shape = state.shape
     return Forecast(
         memory_bytes=_PROGRAM_BYTES
-        + _PIECES[name] * _piece_bytes(recording)
-        + (_trace_bytes(state, recording) if name in _HOLDS_TRACES else 0),
-        disk_bytes=4 * samples if name == "motion" else 0,
+        + _PIECES[name] * _piece_bytes(shape)
+        + (_trace_bytes(state, shape) if name in _HOLDS_TRACES else 0),
+        disk_bytes=4 * math.prod(shape) if name == "motion" else 0,
         seconds=record.seconds if record is not None and record.seconds > 0 else None,
     )
 
 
-def _piece_bytes(recording: RecordingRef) -> int:
-    movie_bytes = 4 * recording.n_frames * recording.height * recording.width
-    return min(movie_bytes, 2 * BLOCK_BYTES)
+def store_bytes(state: ProjectState) -> int:
+    """Bytes of the working copy of the prepared movie; 0 without a recording."""
+    from caiman_gui.io.store import space_needed
+
+    return space_needed(state.shape) if state.recording is not None else 0
 
 
-def _trace_bytes(state: ProjectState, recording: RecordingRef) -> int:
+def _piece_bytes(shape: tuple[int, int, int]) -> int:
+    return min(4 * math.prod(shape), 2 * BLOCK_BYTES)
+
+
+def _trace_bytes(state: ProjectState, shape: tuple[int, int, int]) -> int:
     """Bytes of trace, residual, activity, background, dF/F and F0 of every component, twice."""
     if state.components is not None:
         count = len(state.components)
     else:
         count = min(
             state.params.sources.max_components,
-            recording.height * recording.width // _PIXELS_PER_COMPONENT + 1,
+            shape[1] * shape[2] // _PIXELS_PER_COMPONENT + 1,
         )
-    return 2 * 6 * 4 * count * recording.n_frames
+    return 2 * 6 * 4 * count * shape[0]

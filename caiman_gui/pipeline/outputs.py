@@ -181,7 +181,7 @@ def export_traces(state: ProjectState, path: Path, workspace: Workspace, ctx: Ta
     from caiman_gui.io.tables import write_traces_csv
 
     accepted_ids = [id_ for id_, accepted in _accepted(state).items() if accepted]
-    write_traces_csv(path, _components(state), accepted_ids, state.frame_rate_hz)
+    write_traces_csv(path, _components(state), accepted_ids, state.times_s)
 
 
 def export_picture(state: ProjectState, path: Path, workspace: Workspace, ctx: TaskContext) -> None:
@@ -271,10 +271,7 @@ def _components(state: ProjectState) -> ComponentSet:
     """Components of a state; an empty set where none were found."""
     if state.components is not None:
         return state.components
-    recording = state.recording
-    n_frames, height, width = (
-        (recording.n_frames, recording.height, recording.width) if recording else (0, 0, 0)
-    )
+    n_frames, height, width = state.shape
     return ComponentSet(
         items=(),
         fov_shape=(height, width),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from caiman_gui import __version__
 from caiman_gui.core.parallel import cpu_count
-from caiman_gui.pipeline.steps import STEP_NAMES, STEPS, StepStatus, status
+from caiman_gui.pipeline.steps import STEPS, StepStatus, status
 from caiman_gui.pipeline.warnings import warnings
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def make_report(
                 "peak_rss_bytes": state.steps[name].peak_rss_bytes,
                 "skipped": name in skipped,
             }
-            for name in STEP_NAMES
+            for name in STEPS
             if name in state.steps
         ],
         "counts": {
@@ -79,7 +79,7 @@ def make_report(
 
 def _outdated(state: ProjectState) -> list[str]:
     """One sentence if some results do not fit to the parameters or to other results."""
-    titles = [STEPS[name].title for name in STEP_NAMES if status(name, state) is StepStatus.STALE]
+    titles = [STEPS[name].title for name in STEPS if status(name, state) is StepStatus.STALE]
     if not titles:
         return []
     return [
@@ -94,10 +94,18 @@ def _recording(state: ProjectState) -> dict[str, Any]:
         return {}
     return {
         "files": [path.name for path in recording.paths],
-        "shape": [recording.n_frames, recording.height, recording.width],
+        "shape": list(recording.shape),
+        "prepared_shape": list(state.shape),
+        "format": recording.format,
         "dtype": recording.dtype,
         "fingerprint": recording.fingerprint,
         "frame_rate_hz": state.frame_rate_hz,
         "frame_rate_source": state.frame_rate_source,
         "pixel_size_um": state.pixel_size_um,
+        "decay_time_s": state.decay_time_s,
+        "decay_time_source": state.decay_time_source,
+        "timestamps": recording.times_source,
+        "dropped_frames": sum(count for _, count in recording.dropped),
+        "scan_phase_px": state.preparation.scan_phase_px,
+        "excluded_pixels": int(state.excluded.sum()) if state.excluded is not None else 0,
     }

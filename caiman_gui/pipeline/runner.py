@@ -20,11 +20,11 @@ from caiman_gui.pipeline.steps import (
     STEPS,
     StepStatus,
     actual_key,
-    in_order,
     status,
     step_key,
     step_named,
     uses_filter,
+    with_preparation,
 )
 from caiman_gui.pipeline.warnings import warnings
 from caiman_gui.pipeline.workspace import (
@@ -63,7 +63,14 @@ logger = logging.getLogger(__name__)
 #: Threads beyond this share of the memory budget would hold more blocks than fit.
 _BYTES_PER_THREAD = 256 * 2**20
 #: Share of the progress bar for each step, from the time they usually take.
-_SHARES = {"motion": 30.0, "summary": 10.0, "sources": 45.0, "quality": 10.0, "traces": 5.0}
+_SHARES = {
+    "prepare": 5.0,
+    "motion": 30.0,
+    "summary": 10.0,
+    "sources": 45.0,
+    "quality": 10.0,
+    "traces": 5.0,
+}
 
 
 def run_step(
@@ -171,7 +178,7 @@ def run_steps(
     on_start : callable, optional
         Called with the name before each step.
     """
-    ordered = in_order(names)
+    ordered = with_preparation(names, state)
     total = sum(_SHARES[name] for name in ordered)
     done = 0.0
     started = time.perf_counter()
@@ -196,13 +203,21 @@ def run_steps(
     return state
 
 
+def _run_prepare(
+    state: ProjectState, workspace: Workspace, n_threads: int, ctx: TaskContext
+) -> dict[str, Any]:
+    from caiman_gui.pipeline.preparation import run_preparation
+
+    return run_preparation(state, n_threads, ctx)
+
+
 def _run_motion(
     state: ProjectState, workspace: Workspace, file: str, n_threads: int, ctx: TaskContext
 ) -> dict[str, Any]:
     from caiman_gui.core.motion import correct_motion
-    from caiman_gui.io.corrected import CorrectedWriter
+    from caiman_gui.io.store_writer import StoreWriter
 
-    with raw_movie(state) as movie, CorrectedWriter(workspace.path(file), movie.shape) as sink:
+    with raw_movie(state) as movie, StoreWriter(workspace.path(file), movie.shape) as sink:
         require_usable(movie)
         motion = correct_motion(
             movie, params=state.params.motion, sink=sink, n_threads=n_threads, ctx=ctx
@@ -245,7 +260,7 @@ def _run_sources(
             params=state.params.sources,
             kind=state.params.recording.kind,
             frame_rate_hz=state.frame_rate_hz,
-            decay_time_s=state.params.recording.decay_time_s,
+            decay_time_s=state.decay_time_s,
             summary=state.summary,
             n_threads=n_threads,
             ctx=ctx,
@@ -268,7 +283,7 @@ def _run_quality(
             state.components,
             movie,
             frame_rate_hz=state.frame_rate_hz,
-            decay_time_s=state.params.recording.decay_time_s,
+            decay_time_s=state.decay_time_s,
             n_threads=n_threads,
             ctx=ctx,
         )
@@ -292,7 +307,12 @@ def _run_traces(
     return {"components": processed}
 
 
-_RUN = {"summary": _run_summary, "quality": _run_quality, "traces": _run_traces}
+_RUN = {
+    "prepare": _run_prepare,
+    "summary": _run_summary,
+    "quality": _run_quality,
+    "traces": _run_traces,
+}
 
 
 def _new_movie_file(workspace: Workspace, key: str) -> str:

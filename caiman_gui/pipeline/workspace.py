@@ -13,7 +13,10 @@ from caiman_gui.errors import InputError, ResourceError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from caiman_gui.core.findings import FrameTimes
     from caiman_gui.core.movie import Movie
+    from caiman_gui.io.reader import ReadChoice
+    from caiman_gui.params.run import RunParams
     from caiman_gui.project.model import ProjectState, RecordingRef
 
 
@@ -32,13 +35,13 @@ class Workspace:
 
     def is_whole(self, file: str) -> bool:
         """Whether a corrected movie is there and was not cut off."""
-        from caiman_gui.io.corrected import CorrectedMovie
+        from caiman_gui.io.store import StoredMovie
 
         path = self.path(file)
         if not path.is_file():
             return False
         try:
-            CorrectedMovie(path).close()
+            StoredMovie(path).close()
         except InputError as exc:
             logger.warning("%s It is made again.", exc.detail)
             return False
@@ -82,7 +85,52 @@ class Workspace:
                     path.unlink()
 
 
-def open_recording(paths: tuple[Path, ...] | list[Path]) -> RecordingRef:
+@dataclass(frozen=True, slots=True, eq=False)
+class Looked:
+    """What was found out about a recording by opening it.
+
+    Attributes
+    ----------
+    recording : RecordingRef
+    times : FrameTimes or None
+        Where its files have timestamps.
+    """
+
+    recording: RecordingRef
+    times: FrameTimes | None
+
+    def into(self, state: ProjectState) -> ProjectState:
+        """Return a state that begins with this recording, or reads it differently."""
+        return state.with_(recording=self.recording, times=self.times)
+
+
+def read_choice(params: RunParams) -> ReadChoice:
+    """Return what the parameters choose where files leave a choice."""
+    from caiman_gui.io.reader import RawGeometry, ReadChoice
+
+    chosen, raw = params.recording, params.raw
+    geometry = None
+    if raw.width_px and raw.height_px:
+        geometry = RawGeometry(
+            width_px=raw.width_px,
+            height_px=raw.height_px,
+            dtype=raw.dtype,
+            is_big_endian=raw.byte_order == "big",
+            header_bytes=raw.header_bytes,
+            gap_bytes=raw.gap_bytes,
+        )
+    return ReadChoice(
+        dataset=chosen.dataset,
+        axes=chosen.axes,
+        channel=chosen.channel,
+        plane=chosen.plane,
+        raw=geometry,
+    )
+
+
+def open_recording(
+    paths: tuple[Path, ...] | list[Path], params: RunParams | None = None
+) -> RecordingRef:
     """Look at movie files and return what a project keeps of them.
 
     Raises
@@ -90,37 +138,60 @@ def open_recording(paths: tuple[Path, ...] | list[Path]) -> RecordingRef:
     InputError
         If a file is missing, unreadable or of the wrong kind.
     """
-    return look_at(paths)[0]
+    return look_at(paths, params).recording
 
 
-def look_at(paths: tuple[Path, ...] | list[Path]) -> tuple[RecordingRef, tuple[str, ...]]:
-    """Look at movie files; also return what was assumed about them, in plain words.
+def look_at(paths: tuple[Path, ...] | list[Path], params: RunParams | None = None) -> Looked:
+    """Look at movie files and return all that they say.
 
     Raises
     ------
     InputError
         If a file is missing, unreadable or of the wrong kind.
     """
-    from caiman_gui.io.movie import fingerprint, open_movie
-    from caiman_gui.project.model import RecordingRef
+    from caiman_gui.core.findings import FrameTimes
+    from caiman_gui.io.fingerprint import fingerprint
+    from caiman_gui.io.movie import open_movie
+    from caiman_gui.params.run import RunParams
+    from caiman_gui.project.model import DatasetRef, RecordingRef
 
     files = tuple(Path(path).absolute() for path in paths)
-    with open_movie(files) as movie:
+    with open_movie(files, read_choice(params or RunParams())) as movie:
         info = movie.info
-        n_frames, height, width = movie.shape
+    n_frames, height, width = info.shape
+    rate, size, indicator, times = (
+        info.frame_rate, info.pixel_size, info.indicator, info.timestamps,
+    )  # fmt: skip
     recording = RecordingRef(
-        paths=files,
+        paths=info.paths,
         n_frames=n_frames,
         height=height,
         width=width,
         dtype=str(info.dtype),
-        fingerprint=fingerprint(files),
-        frame_rate_hz=info.frame_rate_hz,
-        frame_rate_source=info.frame_rate_source if info.frame_rate_hz else "",
-        pixel_size_um=info.pixel_size_um,
-        pixel_size_source=info.pixel_size_source if info.pixel_size_um else "",
+        fingerprint=fingerprint(info.files),
+        frame_rate_hz=rate.value if rate else None,
+        frame_rate_source=rate.source if rate else "",
+        pixel_size_um=size.value if size else None,
+        pixel_size_source=size.source if size else "",
+        indicator=indicator.value if indicator else "",
+        indicator_source=indicator.source if indicator else "",
+        recorded=info.recorded.value if info.recorded else "",
+        times_source=times.source if times else "",
+        format=info.format,
+        channels=info.channels,
+        n_planes=info.n_planes,
+        datasets=tuple(DatasetRef(d.path, d.shape, d.dtype, d.axes) for d in info.datasets),
+        dataset=info.dataset,
+        axes=info.axes,
+        dropped=info.dropped,
+        notes=info.notes,
     )
-    return recording, info.notes
+    return Looked(recording, FrameTimes(times.value) if times else None)
+
+
+def require_frames(state: ProjectState) -> None:
+    """Refuse a preparation that leaves nothing of the recording, with a DataError."""
+    _ = state.shape
 
 
 def require_recording(state: ProjectState) -> RecordingRef:
@@ -131,7 +202,7 @@ def require_recording(state: ProjectState) -> RecordingRef:
 
 
 @contextlib.contextmanager
-def raw_movie(state: ProjectState) -> Iterator[Movie]:
+def recorded_movie(state: ProjectState) -> Iterator[Movie]:
     """Open the movie as recorded, for as long as the block runs.
 
     Raises
@@ -139,24 +210,49 @@ def raw_movie(state: ProjectState) -> Iterator[Movie]:
     InputError
         If it cannot be read, or is no longer the movie the project was made with.
     """
-    from caiman_gui.io.movie import fingerprint, open_movie
+    from caiman_gui.io.fingerprint import fingerprint
+    from caiman_gui.io.movie import open_movie
 
     recording = require_recording(state)
-    with open_movie(recording.paths) as movie:
-        expected = (recording.n_frames, recording.height, recording.width)
-        if movie.shape != expected:
+    with open_movie(recording.paths, read_choice(state.params)) as movie:
+        if movie.shape != recording.shape:
             raise InputError(
                 "The movie has changed",
-                f"{recording.name} was {_size(expected)}, now it is {_size(movie.shape)}.",
+                f"{recording.name} was {_size(recording.shape)}, now it is {_size(movie.shape)}.",
                 "Open the movie again as a new project.",
             )
-        if fingerprint(recording.paths) != recording.fingerprint:
+        if fingerprint(movie.info.files) != recording.fingerprint:
             raise InputError(
                 "The movie has changed",
                 f"{recording.name} holds other frames than those the project was made with.",
                 "Put the old file back, or open the movie again as a new project.",
             )
         yield movie
+
+
+@contextlib.contextmanager
+def raw_movie(state: ProjectState) -> Iterator[Movie]:
+    """Open the movie as it is prepared for the first step: trimmed, cropped, binned, lined up.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read, or is no longer the movie the project was made with.
+    DataError
+        If the preparation leaves nothing.
+    """
+    with recorded_movie(state) as movie:
+        yield prepared(movie, state)
+
+
+def prepared(movie: Movie, state: ProjectState) -> Movie:
+    """Return an open recording as the state prepares it; the recording itself if it does not."""
+    preparation, fill = state.preparation, state.bad_pixels
+    if preparation.is_identity and fill is None:
+        return movie
+    from caiman_gui.core.prepare.movie import PreparedMovie
+
+    return PreparedMovie(movie, preparation, fill)
 
 
 @contextlib.contextmanager
@@ -173,7 +269,7 @@ def current_movie(state: ProjectState, workspace: Workspace) -> Iterator[Movie]:
         with raw_movie(state) as movie:
             yield movie
         return
-    from caiman_gui.io.corrected import CorrectedMovie
+    from caiman_gui.io.store import StoredMovie
 
     path = workspace.path(record.file)
     if not path.is_file():
@@ -182,7 +278,7 @@ def current_movie(state: ProjectState, workspace: Workspace) -> Iterator[Movie]:
             f"{path} is not there.",
             "Run motion correction again.",
         )
-    corrected = CorrectedMovie(path)
+    corrected = StoredMovie(path)
     try:
         yield corrected
     finally:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FORMAT = "caiman-gui-project"
-SCHEMA = 1
+SCHEMA = 2
 #: A manifest is a few kilobytes; a much larger file is something else.
 MAX_BYTES = 64 * 2**20
 
@@ -23,7 +23,9 @@ _LONGEST_NAME = 255
 _MOST_DIGITS = 18
 
 #: Schema -> function that turns a manifest of it into one of the next schema.
-MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
+MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    1: lambda values: {**values, "schema": 2},  # 2 knows preparation and timestamps; 1 had none
+}
 
 
 class _Entry(BaseModel):
@@ -35,6 +37,15 @@ class FileEntry(_Entry):
 
     path: str = Field("", max_length=_LONGEST_PATH)
     absolute: str = Field("", max_length=_LONGEST_PATH)
+
+
+class DatasetEntry(_Entry):
+    """An array inside a movie file, as DatasetRef holds it."""
+
+    path: str
+    shape: list[int]
+    dtype: str
+    axes: str
 
 
 class RecordingEntry(_Entry):
@@ -50,6 +61,18 @@ class RecordingEntry(_Entry):
     frame_rate_source: str = ""
     pixel_size_um: float | None = Field(None, gt=0)
     pixel_size_source: str = ""
+    indicator: str = ""
+    indicator_source: str = ""
+    recorded: str = ""
+    times_source: str = ""
+    format: str = ""
+    channels: list[str] = Field([""], min_length=1)
+    n_planes: int = Field(1, ge=1)
+    datasets: list[DatasetEntry] = []
+    dataset: str = ""
+    axes: str = ""
+    dropped: list[list[int]] = []
+    notes: list[str] = []
 
 
 class StepEntry(_Entry):
@@ -83,6 +106,7 @@ class Manifest(_Entry):
     written_by: str = ""
     recording: RecordingEntry | None = None
     params: dict[str, dict[str, Any]] = {}
+    regions: list[dict[str, Any]] = []
     steps: dict[str, StepEntry] = {}
     data: dict[str, str] = {}
     labels: dict[str, Literal["accept", "reject", "unsure"]] = {}

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import h5py
 import numpy as np
 
 from caiman_gui import __version__
+from caiman_gui.core.findings import Findings, FrameTimes
 from caiman_gui.core.results import Component, ComponentSet, Metrics, MotionResult, SummaryImages
 from caiman_gui.hdf5 import open_hdf5, write_hdf5
 
@@ -23,10 +24,14 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+Flat = TypeVar("Flat", MotionResult, SummaryImages, Findings, FrameTimes)
+
 #: Name of an array -> how to make it, so that only one large array is in memory at a time.
 Arrays = dict[str, "Callable[[], NDArray[Any]]"]
 
 _AXES = {
+    "FrameTimes": "seconds (frame)",
+    "Findings": "excluded (row, column): 1 dead, 2 hot, 4 saturated, 8 by a mask file",
     "MotionResult": "shifts (frame, patch, (dy, dx)) px added to a frame; images (row, column)",
     "SummaryImages": "images (row, column)",
     "ComponentSet": (
@@ -40,7 +45,9 @@ _METRICS = tuple(field.name for field in fields(Metrics))
 _HINT = "Open an older copy of the project, or run the step again in a new project."
 
 
-def part_arrays(result: MotionResult | SummaryImages | ComponentSet) -> Arrays:
+def part_arrays(
+    result: MotionResult | SummaryImages | ComponentSet | Findings | FrameTimes,
+) -> Arrays:
     """Return the arrays that hold a result."""
     if isinstance(result, ComponentSet):
         return _component_arrays(result)
@@ -75,12 +82,22 @@ def write_part(folder: Path, prefix: str, result: Any) -> tuple[str, bool]:
 
 def read_motion_part(path: Path) -> MotionResult:
     """Read a motion result; InputError if the file is missing or damaged."""
-    return MotionResult(**_read_fields(path, MotionResult))
+    return _read_flat(path, MotionResult)
 
 
 def read_summary_part(path: Path) -> SummaryImages:
     """Read summary images; InputError if the file is missing or damaged."""
-    return SummaryImages(**_read_fields(path, SummaryImages))
+    return _read_flat(path, SummaryImages)
+
+
+def read_times_part(path: Path) -> FrameTimes:
+    """Read the times of frames; InputError if the file is missing or damaged."""
+    return _read_flat(path, FrameTimes)
+
+
+def read_findings_part(path: Path) -> Findings:
+    """Read scan phase and bad pixels; InputError if the file is missing or damaged."""
+    return _read_flat(path, Findings)
 
 
 def read_components_part(path: Path) -> ComponentSet:
@@ -89,10 +106,11 @@ def read_components_part(path: Path) -> ComponentSet:
         return _build_components(_read_checked(file, path))
 
 
-def _read_fields(path: Path, kind: type[Any]) -> dict[str, NDArray[Any]]:
+def _read_flat(path: Path, kind: type[Flat]) -> Flat:
+    """Read a result whose attributes are arrays."""
     with open_hdf5(path, "data file of the project", _HINT) as file:
         arrays = _read_checked(file, path)
-        return {field.name: arrays[field.name] for field in fields(kind)}
+        return kind(**{field.name: arrays[field.name] for field in fields(kind)})  # type: ignore[arg-type]
 
 
 def _read_checked(file: h5py.File, path: Path) -> dict[str, NDArray[Any]]:

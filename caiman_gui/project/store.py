@@ -17,15 +17,24 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from caiman_gui import __version__
-from caiman_gui.errors import InputError, ParameterError
-from caiman_gui.files import atomic_path, is_file, require_space, storage_error, write_text_atomic
+from caiman_gui.core.prepare.regions import Region
+from caiman_gui.errors import DataError, InputError, ParameterError
+from caiman_gui.files import atomic_path, exists, require_space, storage_error, write_text_atomic
 from caiman_gui.params.run import GROUPS, RunParams, validated
 from caiman_gui.project.manifest import FORMAT, SCHEMA, Manifest, read_manifest
-from caiman_gui.project.model import HistoryEntry, ProjectState, RecordingRef, StepRecord
+from caiman_gui.project.model import (
+    DatasetRef,
+    HistoryEntry,
+    ProjectState,
+    RecordingRef,
+    StepRecord,
+)
 from caiman_gui.project.parts import (
     read_components_part,
+    read_findings_part,
     read_motion_part,
     read_summary_part,
+    read_times_part,
     write_part,
 )
 
@@ -33,8 +42,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 #: Attribute of the state -> beginning of its file's name. "motion-" is the corrected movie.
-_PREFIXES = {"motion": "shifts", "summary": "summary", "components": "components"}
+_PREFIXES = {
+    "times": "times",
+    "findings": "findings",
+    "motion": "shifts",
+    "summary": "summary",
+    "components": "components",
+}
 _READERS: dict[str, Callable[[Path], Any]] = {
+    "times": read_times_part,
+    "findings": read_findings_part,
     "motion": read_motion_part,
     "summary": read_summary_part,
     "components": read_components_part,
@@ -142,6 +159,7 @@ def load_project(path: Path) -> LoadedProject:
     state = ProjectState(
         recording=recording,
         params=_read_params(path, manifest, is_newer),
+        regions=_read_regions(path, manifest),
         steps={name: StepRecord(**entry.model_dump()) for name, entry in manifest.steps.items()},
         labels={int(number): label for number, label in manifest.labels.items()},
         history=tuple(
@@ -218,6 +236,7 @@ def _manifest(path: Path, state: ProjectState, names: Mapping[str, str]) -> dict
         "written_by": __version__,
         "recording": recording,
         "params": state.params.model_dump(mode="json", exclude_defaults=True),
+        "regions": [region.to_dict() for region in state.regions],
         "steps": {name: asdict(record) for name, record in state.steps.items()},
         "data": dict(names),
         "labels": {str(number): label for number, label in sorted(state.labels.items())},
@@ -254,12 +273,29 @@ def _read_recording(path: Path, manifest: Manifest) -> tuple[RecordingRef | None
             places.append(Path(item.absolute))
         if not places or any("\0" in str(place) for place in places):
             raise _inconsistent(path, "a movie has no place")
-        found = next((place for place in places if is_file(place)), None)
+        found = next((place for place in places if exists(place)), None)
         files.append(found or places[0])
         if found is None:
             missing.append(places[0])
-    values = entry.model_dump(exclude={"files"})
-    return RecordingRef(paths=tuple(files), **values), tuple(missing)
+    values = entry.model_dump(exclude={"files", "datasets", "dropped"})
+    values = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+    recording = RecordingRef(
+        paths=tuple(files),
+        datasets=tuple(
+            DatasetRef(item.path, tuple(item.shape), item.dtype, item.axes)
+            for item in entry.datasets
+        ),
+        dropped=tuple((pair[0], pair[1]) for pair in entry.dropped if len(pair) == 2),
+        **values,
+    )
+    return recording, tuple(missing)
+
+
+def _read_regions(path: Path, manifest: Manifest) -> tuple[Region, ...]:
+    try:
+        return tuple(Region.from_dict(values) for values in manifest.regions)
+    except ValueError as exc:
+        raise _inconsistent(path, f"a region drawn on the image makes no sense ({exc})") from exc
 
 
 def _read_params(path: Path, manifest: Manifest, is_newer: bool) -> RunParams:
@@ -284,8 +320,16 @@ def _require_consistent(path: Path, state: ProjectState) -> None:
     """Refuse results that do not belong to the recording."""
     if state.recording is None:
         return
-    size = (state.recording.height, state.recording.width)
-    n_frames = state.recording.n_frames
+    recorded = state.recording.shape
+    if state.times is not None and len(state.times.seconds) != recorded[0]:
+        raise _inconsistent(path, "its timestamps belong to a movie of another length")
+    if state.findings is not None and state.findings.excluded.shape != recorded[1:]:
+        raise _inconsistent(path, "its bad pixels belong to a movie of another size")
+    try:
+        n_frames, *sides = state.shape
+    except DataError as exc:
+        raise _inconsistent(path, exc.detail.rstrip(".")) from exc
+    size = tuple(sides)
     if state.components is not None and (
         state.components.fov_shape != size or state.components.n_frames != n_frames
     ):

@@ -147,7 +147,7 @@ class FakeSteps:
         if name in self.raises:
             raise self.raises[name]
 
-    def _motion(self, movie: Any, *, params: Any, sink: Any, n_threads: int, ctx: Any) -> Any:
+    def _motion(self, movie: Any, *, sink: Any, ctx: Any, **options: Any) -> Any:
         sink.write(0, np.zeros((10, *movie.shape[1:]), np.float32))
         ctx.check()
         self._called("motion")

@@ -191,7 +191,8 @@ class TestNames:
         str(caught.value).encode()
 
     def test_a_file_given_twice_is_said(self, movie):
-        recording, notes = look_at([movie, movie])
+        recording = look_at([movie, movie]).recording
+        notes = recording.notes
         assert recording.n_frames == 8
         assert any("more than once" in note for note in notes)
-        assert look_at([movie])[1] == ()
+        assert look_at([movie]).recording.notes == ()

@@ -14,7 +14,8 @@ import tifffile
 
 from caiman_gui.core.movie import Movie
 from caiman_gui.errors import InputError
-from caiman_gui.io.movie import MovieFile, fingerprint, open_movie
+from caiman_gui.io.fingerprint import fingerprint
+from caiman_gui.io.movie import MovieFile, open_movie
 from caiman_gui.io.tiff import TiffMovie
 
 SHAPE = (40, 30, 42)

@@ -110,7 +110,7 @@ def test_json_that_python_refuses(project: Path, text: str, words: str) -> None:
 
 def test_another_movie_in_the_place_of_the_old_one_is_noticed(tmp_path: Path) -> None:
     path = write_movie(tmp_path / "day1.tif", seed=0)
-    state = ProjectState(recording=look_at([path])[0])
+    state = ProjectState(recording=look_at([path]).recording)
     with raw_movie(state) as movie:
         assert movie.shape[0] > 1
     write_movie(path, seed=1)

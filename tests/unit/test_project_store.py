@@ -146,7 +146,7 @@ def test_the_manifest_is_small_and_relative(tmp_path: Path) -> None:
     text = (tmp_path / "out" / "p.cgproj").read_text(encoding="utf-8")
     values = json.loads(text)
     assert values["format"] == "caiman-gui-project"
-    assert values["schema"] == 1
+    assert values["schema"] == 2
     assert values["recording"]["files"][0]["path"] == "../day 1/movie_µ.tif"
     assert values["params"]["motion"] == {"max_shift_px": 9, "highpass_px": 7.0}
     assert len(text) < 5000
@@ -457,6 +457,26 @@ def test_older_schemas_are_brought_up_to_date(
     edit(path, age)
     monkeypatch.setitem(MIGRATIONS, 0, migrate)
     assert load_project(path).state.labels == state.labels
+
+
+def test_a_project_of_schema_1_opens(tmp_path: Path) -> None:
+    path = tmp_path / "p.cgproj"
+    state = make_state(tmp_path)
+    save_project(path, state, {})
+
+    def age(values: dict) -> None:  # what schema 2 has brought
+        values.update(schema=1)
+        del values["regions"]
+        for name in ("indicator", "channels", "n_planes", "datasets", "dropped", "notes", "format"):
+            del values["recording"][name]
+
+    edit(path, age)
+    loaded = load_project(path)
+    assert not loaded.read_only
+    assert loaded.state.recording == replace(
+        state.recording,
+        paths=loaded.state.recording.paths,  # type: ignore[type-var]
+    )
 
 
 def test_replaced_recording_of_another_size_is_refused(tmp_path: Path) -> None:

@@ -74,12 +74,13 @@ def test_components(tmp_path: Path, components: ComponentSet) -> None:
 
 
 def test_traces(tmp_path: Path, components: ComponentSet) -> None:
-    write_traces_csv(tmp_path / "t.csv", components, {9, 3, 4}, 20.0)
+    times = 2.5 + np.arange(N_FRAMES) / 20
+    write_traces_csv(tmp_path / "t.csv", components, {9, 3, 4}, times)
     table = rows(tmp_path / "t.csv")
     assert table[0] == ["time_s", "3", "4", "9"]
     values = np.array(table[1:], float)
     assert values.shape == (N_FRAMES, 4)
-    np.testing.assert_allclose(values[:, 0], np.arange(N_FRAMES) / 20)
+    np.testing.assert_allclose(values[:, 0], times)
     first, second, third = components.items
     np.testing.assert_allclose(values[:, 1], first.dff, rtol=1e-5)
     np.testing.assert_allclose(values[:, 2], second.raw, rtol=1e-5)
@@ -87,7 +88,7 @@ def test_traces(tmp_path: Path, components: ComponentSet) -> None:
 
 
 def test_no_accepted_component_leaves_the_times(tmp_path: Path, components: ComponentSet) -> None:
-    write_traces_csv(tmp_path / "t.csv", components, (), 10.0)
+    write_traces_csv(tmp_path / "t.csv", components, (), np.arange(N_FRAMES) / 10.0)
     table = rows(tmp_path / "t.csv")
     assert table[0] == ["time_s"]
     assert len(table) == N_FRAMES + 1

@@ -143,9 +143,9 @@ class MotionTab(StepTab):
             return
         self.set_content(self.views)
         if topics & Topic.RECORDING:
-            self.player.set_movie(state.recording.n_frames, state.frame_rate_hz)
+            self.player.set_movie(state.shape[0], state.frame_rate_hz)
             self.raw.reload()
-            is_wide = state.recording.width > LEAST_WIDE * state.recording.height
+            is_wide = state.shape[2] > LEAST_WIDE * state.shape[1]
             direction = QBoxLayout.Direction
             self._players.setDirection(direction.TopToBottom if is_wide else direction.LeftToRight)
         if topics & (Topic.RECORDING | Topic.MOTION):

@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
 )
 
 from caiman_gui.app.topics import Topic
+from caiman_gui.errors import DataError
 from caiman_gui.gui import theme, words
 from caiman_gui.gui.widgets.param_form import ParamForm
 from caiman_gui.pipeline.steps import STEPS, StepStatus
@@ -98,10 +99,10 @@ class StepTab(QWidget):
         self._column.addStretch(1)
         inner = QWidget()
         inner.setLayout(self._column)
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setWidget(inner)
+        self.side_scroll = QScrollArea()
+        self.side_scroll.setWidgetResizable(True)
+        self.side_scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.side_scroll.setWidget(inner)
         self.forecast_label = theme.label("", "muted", wrap=True)
         self.run_button = QPushButton("Run")
         self.run_button.setProperty("primary", True)
@@ -122,7 +123,7 @@ class StepTab(QWidget):
         outer = QVBoxLayout(self.side)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.setSpacing(0)
-        outer.addWidget(scroll, 1)
+        outer.addWidget(self.side_scroll, 1)
         outer.addWidget(self.run_box)
         # Not before it has a parent: shown without one, it would be a window of its own.
         self.run_box.setVisible(self.step is not None)
@@ -201,7 +202,18 @@ class StepTab(QWidget):
     # -------------------------------------------------------------- reactions
     def _on_params(self, group: str, model: Any) -> None:
         params: RunParams = self.ctx.document.state.params
-        self.ctx.document.set_params(params.model_copy(update={group: model}))
+        self.set_params(params.model_copy(update={group: model}))
+
+    def set_params(self, params: RunParams, text: str = "") -> None:
+        """Change parameters, unless they would leave nothing of the recording."""
+        try:
+            self.ctx.document.require_usable(params)
+        except DataError as exc:
+            self.ctx.reporter.tell(exc.title, exc.detail, exc.hint, "warning")
+            for form in self._forms:
+                form.set_model(getattr(self.ctx.document.state.params, form.group))
+            return
+        self.ctx.document.set_params(params, text)
 
     @Slot(object)
     def _on_changed(self, topics: Topic) -> None:

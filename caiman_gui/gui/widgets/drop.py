@@ -10,51 +10,47 @@ from PySide6.QtCore import QEvent, QObject, Qt, Signal
 from PySide6.QtWidgets import QFrame, QVBoxLayout, QWidget
 
 from caiman_gui.gui import theme
+from caiman_gui.io.natural import natural_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from PySide6.QtCore import QMimeData
 
-MOVIE_SUFFIXES = (".tif", ".tiff", ".btf")
 PROJECT_SUFFIX = ".cgproj"
+PARAMS_SUFFIX = ".json"
 
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """Sorted files: movies in natural order, projects, and what cannot be used."""
+    """Sorted paths: movies (files in natural order, folders), projects, parameter files."""
 
     movies: tuple[Path, ...] = ()
     projects: tuple[Path, ...] = ()
-    others: tuple[Path, ...] = ()
-
-
-def natural_key(path: Path) -> list[tuple[int, str]]:
-    """Return a key that sorts ``day2`` before ``day10``."""
-    parts: list[tuple[int, str]] = []
-    digits = ""
-    for char in path.name.lower() + "\0":
-        if char.isdigit():
-            digits += char
-            continue
-        if digits:
-            parts.append((int(digits), ""))
-            digits = ""
-        parts.append((-1, char))
-    return parts
+    parameters: tuple[Path, ...] = ()
 
 
 def sort_files(paths: Iterable[Path]) -> Dropped:
-    """Tell movies, projects and others apart; folders stand for the movies in them."""
-    found: list[Path] = []
+    """Tell movies, projects and parameters apart; a folder stands for the project in it.
+
+    Whether a file really is a movie shows when it is opened: its content tells, not its name.
+    """
+    movies: list[Path] = []
+    projects: list[Path] = []
+    parameters: list[Path] = []
     for path in paths:
-        found.extend(path.iterdir() if path.is_dir() else (path,))
-        if path.is_dir():
-            found = [p for p in found if not p.is_dir()]
-    movies = sorted((p for p in found if p.suffix.lower() in MOVIE_SUFFIXES), key=natural_key)
-    projects = [p for p in found if p.suffix.lower() == PROJECT_SUFFIX]
-    others = [p for p in found if p not in movies and p not in projects]
-    return Dropped(tuple(movies), tuple(projects), tuple(others))
+        suffix = path.suffix.lower()
+        inside = list(path.glob(f"*{PROJECT_SUFFIX}")) if path.is_dir() else []
+        if inside:
+            projects += sorted(inside, key=natural_key)
+        elif suffix == PROJECT_SUFFIX:
+            projects.append(path)
+        elif suffix == PARAMS_SUFFIX:
+            parameters.append(path)
+        else:
+            movies.append(path)
+    movies.sort(key=natural_key)
+    return Dropped(tuple(movies), tuple(projects), tuple(parameters))
 
 
 def local_paths(mime: QMimeData) -> list[Path]:

@@ -1,0 +1,100 @@
+"""Measures on a recording what its preparation needs: scan phase and bad pixels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from caiman_gui.core.findings import Excluded, Findings
+from caiman_gui.core.task import SubContext, TaskContext
+from caiman_gui.errors import InputError
+from caiman_gui.pipeline.workspace import recorded_movie, require_recording
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from caiman_gui.core.movie import Movie
+    from caiman_gui.core.prepare.regions import Region
+    from caiman_gui.project.model import ProjectState
+
+#: Frames averaged to look for vessels.
+_MEAN_FRAMES = 200
+
+
+def run_preparation(state: ProjectState, n_threads: int, ctx: TaskContext) -> dict[str, Any]:
+    """Measure what the parameters ask for; returns the changes to the state.
+
+    Raises
+    ------
+    InputError
+        If the movie or the mask file cannot be read, or the mask is of another size.
+    """
+    wanted = state.params.prepare
+    shape = require_recording(state).shape[1:]
+    excluded = np.zeros(shape, np.uint8)
+    if wanted.exclude_file:
+        excluded[_read_mask(Path(wanted.exclude_file), shape)] |= np.uint8(Excluded.FILE)
+    phase, confidence = 0.0, 0.0
+    with recorded_movie(state) as movie:
+        if wanted.scan_phase == "auto":
+            from caiman_gui.core.prepare.scan_phase import estimate_scan_phase
+
+            part = SubContext(ctx, 0.0, 0.5, "Measuring the scan phase")
+            found = estimate_scan_phase(movie, n_threads=n_threads, ctx=part)
+            confidence = found.confidence
+            phase = found.offset_px if found.is_warranted else 0.0
+        if wanted.exclude_bad_pixels:
+            part = SubContext(ctx, 0.5, 1.0, "Looking for bad pixels")
+            excluded |= _bad_pixels(movie, part)
+    return {"findings": Findings(phase, confidence, excluded)}
+
+
+def _bad_pixels(movie: Movie, ctx: TaskContext) -> NDArray[np.uint8]:
+    from caiman_gui.core.prepare.bad_pixels import find_bad_pixels
+
+    found = find_bad_pixels(movie, ctx=ctx)
+    codes = np.zeros(movie.shape[1:], np.uint8)
+    for reason, where in (
+        (Excluded.DEAD, found.dead),
+        (Excluded.HOT, found.hot),
+        (Excluded.SATURATED, found.saturated),
+    ):
+        codes[where] |= np.uint8(reason)
+    return codes
+
+
+def _read_mask(path: Path, shape: tuple[int, int]) -> NDArray[np.bool_]:
+    """Read an image whose pixels are left out where they are not zero."""
+    from caiman_gui.files import full_path
+    from caiman_gui.io.formats import open_reader
+
+    reader = open_reader(full_path(path))
+    try:
+        if reader.shape[1:] != shape or reader.shape[0] != 1:
+            raise InputError(
+                "The mask does not fit the recording",
+                f"{path} holds {reader.shape[0]} image(s) of {reader.shape[1]} x "
+                f"{reader.shape[2]} px, the recording has {shape[0]} x {shape[1]} px.",
+                "Choose one image of the size of the recording, not cropped or binned.",
+            )
+        return np.asarray(reader.frames(0, 1)[0] != 0)
+    finally:
+        reader.close()
+
+
+def suggest_vessels(state: ProjectState, ctx: TaskContext) -> tuple[Region, ...]:
+    """Outline dark vessels on the mean of a sample of frames, as recorded."""
+    from caiman_gui.core.prepare.bad_pixels import suggest_vessels as find_vessels
+    from caiman_gui.core.prepare.outline import outlines
+
+    with recorded_movie(state) as movie:
+        n_frames = movie.shape[0]
+        wanted = np.unique(np.linspace(0, n_frames - 1, min(n_frames, _MEAN_FRAMES)).astype(int))
+        total = np.zeros(movie.shape[1:], np.float64)
+        for done, index in enumerate(wanted):
+            ctx.check()
+            ctx.progress(done, len(wanted), "Averaging frames")
+            total += movie.frames(int(index), int(index) + 1)[0]
+    return outlines(find_vessels((total / len(wanted)).astype(np.float32)))
