@@ -42,7 +42,7 @@ def color_indices(
     Returns
     -------
     (H, W) uint8
-        ``floor(256 * x ** gamma)`` within 0 ... 255, x = (value - low) / (high - low).
+        ``255 * x ** gamma``, rounded, x = (value - low) / (high - low) within 0 ... 1.
     """
     frame = np.asarray(frame)
     if frame.dtype.kind in "iu" and frame.dtype.itemsize <= 2:
@@ -116,6 +116,9 @@ def plain_picture(frame: NDArray[Any], style: ClipStyle) -> NDArray[np.uint8]:
     """Return the picture (h, w, 3) of a frame with nothing drawn over it."""
     shape = (int(frame.shape[0]), int(frame.shape[1]))
     height, width = style.picture_shape(shape)
+    if style.smooth_px > 0:
+        smooth = cv2.GaussianBlur(np.asarray(frame, np.float32), (0, 0), style.smooth_px)
+        frame = np.asarray(smooth, np.float32)
     if style.crop is not None:
         top, left, n_rows, n_columns = style.crop
         frame = frame[top : top + n_rows, left : left + n_columns]
@@ -213,8 +216,8 @@ def _indices(values: NDArray[Any], low: float, high: float, gamma: float) -> NDA
     np.clip(share, 0.0, 1.0, out=share)
     if gamma != 1.0:
         share **= gamma
-    share *= 256.0
-    return np.minimum(share, 255.0).astype(np.uint8)
+    share *= 255.0
+    return np.rint(share).astype(np.uint8)
 
 
 def _widest(words: str) -> str:

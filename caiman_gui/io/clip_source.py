@@ -23,10 +23,10 @@ _RUN_BYTES, _KEPT_BYTES = 16 * 2**20, 128 * 2**20
 def averaging_window(index: int, n_average: int, n_frames: int) -> tuple[int, int]:
     """Return the frames start ... stop - 1 whose mean stands for frame ``index``.
 
-    They lie about it, one more after it than before it if their number is even; at both ends of
-    the movie there are fewer.
+    They lie about it, as the window shows them: one more before it than after it if their number
+    is even, and fewer at both ends of the movie.
     """
-    start = index - (n_average - 1) // 2
+    start = index - n_average // 2
     return max(0, start), min(n_frames, start + n_average)
 
 

@@ -47,6 +47,9 @@ class ClipStyle:
         Written in the upper left corner; empty: nothing.
     average_frames : int
         Each picture is the mean of so many frames about its own.
+    smooth_px : float
+        Width of the Gaussian that smoothes each picture; 0: none. Original values are not
+        smoothed.
     """
 
     low: float
@@ -62,6 +65,7 @@ class ClipStyle:
     time_decimals: int = 1
     label: str = ""
     average_frames: int = 1
+    smooth_px: float = 0.0
 
     def __post_init__(self) -> None:
         positive = {
@@ -74,6 +78,8 @@ class ClipStyle:
         for name, value in positive.items():
             if value is not None and not (math.isfinite(value) and value > 0):
                 raise ValueError(f"{name} must be a positive number, not {value}")
+        if not 0 <= self.smooth_px < math.inf:
+            raise ValueError(f"smooth_px must not be negative, as {self.smooth_px} is")
         if not (math.isfinite(self.low) and math.isfinite(self.high)):
             raise ValueError(f"levels must be finite, not {self.low} and {self.high}")
         if self.color_map not in COLOR_MAPS:

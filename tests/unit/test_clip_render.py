@@ -14,7 +14,7 @@ from caiman_gui.io.clip_render import color_indices, left_out, render_frame, ren
 from caiman_gui.io.clip_style import GAP_PX, ClipStyle
 from caiman_gui.io.color_tables import color_table
 
-BARE = ClipStyle(0, 256, show_scale_bar=False, show_time=False)
+BARE = ClipStyle(0, 255, show_scale_bar=False, show_time=False)
 
 
 @pytest.mark.parametrize(
@@ -22,13 +22,13 @@ BARE = ClipStyle(0, 256, show_scale_bar=False, show_time=False)
 )
 def test_levels(dtype: str) -> None:
     values = np.array([[0, 9, 10, 11], [60, 109, 110, 120]]).astype(dtype)
-    expected = [[0, 0, 0, 2], [128, 253, 255, 255]]  # floor(256 (v - 10) / 100), 0 ... 255
+    expected = [[0, 0, 0, 3], [128, 252, 255, 255]]  # 255 (v - 10) / 100, rounded, 0 ... 255
     assert color_indices(values, 10, 110).tolist() == expected
 
 
 def test_negative_integers() -> None:
     values = np.array([[-1000, -100, 0], [50, 100, 32767]], np.int16)
-    assert color_indices(values, -100, 100).tolist() == [[0, 0, 128], [192, 255, 255]]
+    assert color_indices(values, -100, 100).tolist() == [[0, 0, 128], [191, 255, 255]]
 
 
 def test_gamma_below_one_lifts_the_dim() -> None:
@@ -65,6 +65,15 @@ def test_shrinking_averages() -> None:
     picture = render_frame(frame, replace(BARE, scale=0.5))
     assert picture.shape == (5, 5, 3)
     assert (picture == 100).all()
+
+
+def test_smoothing_spreads_a_point_evenly() -> None:
+    frame = np.zeros((21, 21), np.uint16)
+    frame[10, 10] = 4000
+    picture = render_frame(frame, replace(BARE, smooth_px=1.0))[..., 0].astype(int)
+    assert picture[10, 10] == 255  # 4000 / 2 pi = 637
+    assert picture[10, 12] == picture[8, 10] == pytest.approx(4000 / 2 / np.pi * np.exp(-2), abs=3)
+    assert picture[10, 16] == 0
 
 
 def test_crop_shows_only_its_pixels() -> None:

@@ -101,6 +101,7 @@ def test_impossible_clips_are_refused(values: tuple[Any, ...]) -> None:
         {"pixel_size_um": 0.0},
         {"scale_bar_um": float("nan")},
         {"average_frames": 0},
+        {"smooth_px": -1.0},
         {"color_map": "jet"},
         {"high": float("nan")},
         {"crop": (0, 0, 0, 5)},
