@@ -23,7 +23,7 @@ _NOISE_PIXELS, _NOISE_QUANTILE = 4096, 0.1
 #: Beyond these the arithmetic of float32 would overflow.
 _LARGEST, _LEAST_STEP = 1e38, 1e-37
 #: Samples worked on at a time, so that they stay in the cache of the processor.
-_PIECE_SAMPLES = 2**17
+_PIECE_SAMPLES = 2**18
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -126,7 +126,7 @@ def _encode_exactly(flat: NDArray[Any], low: int, high: int) -> Encoded:
         piece = flat[:, part]
         if offset:
             piece = piece - (piece.dtype.type(offset) if piece.dtype.kind == "f" else offset)
-        samples[part] = cv2.transpose(np.ascontiguousarray(piece.astype(samples.dtype)))
+        cv2.transpose(piece.astype(samples.dtype), samples[part])
     return Encoded(code, float(offset), 1.0, samples)
 
 
@@ -138,14 +138,14 @@ def _encode_scaled(flat: NDArray[np.float32], bottom: float, step: float) -> Enc
         piece = flat[:, part] - start
         piece *= per_step
         np.rint(piece, out=piece)
-        samples[part] = cv2.transpose(piece.astype(np.uint16))
+        cv2.transpose(piece.astype(np.uint16), samples[part])
     return Encoded(UINT16, bottom, step, samples)
 
 
 def _encode_as_float(flat: NDArray[np.float32]) -> Encoded:
     samples = np.empty(flat.shape[::-1], SAMPLE_DTYPES[FLOAT32])
     for part in _pieces(flat.shape[1], len(flat)):
-        samples[part] = cv2.transpose(np.ascontiguousarray(flat[:, part]))
+        cv2.transpose(flat[:, part], samples[part])
     return Encoded(FLOAT32, 0.0, 1.0, samples)
 
 
