@@ -1,4 +1,4 @@
-"""Image, player, and the movie that follows the shared frame."""
+"""A movie with its player: what keys, buttons and the timeline do to the shared frame."""
 
 from __future__ import annotations
 
@@ -6,141 +6,73 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import Qt
 
-from caiman_gui.gui.widgets.image_view import ImageView, contrast_limits
+from caiman_gui.app.selection import Selection
+from caiman_gui.core.movie import ArrayMovie
 from caiman_gui.gui.widgets.movie_view import MovieView
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
     from pytestqt.qtbot import QtBot
 
     from caiman_gui.app.context import AppContext
+    from caiman_gui.gui.widgets.player_bar import PlayerBar
+
+N_FRAMES = 40
+
+
+def make_movie(n_frames: int = N_FRAMES) -> np.ndarray:
+    """Frames of 32 x 48 px whose mean rises by one from frame to frame."""
+    rng = np.random.default_rng(0)
+    noise = rng.integers(0, 50, (1, 32, 48)) + np.arange(n_frames)[:, None, None]
+    return noise.astype(np.uint16)
 
 
 @pytest.fixture
-def image(qtbot: QtBot) -> ImageView:
-    view = ImageView("Mean")
-    qtbot.addWidget(view)
-    view.resize(400, 300)
-    view.show()
-    view.set_image(np.arange(20 * 30, dtype=np.float32).reshape(20, 30))
-    return view
-
-
-def _on_screen(view: ImageView, row: float, col: float) -> QPoint:
-    from PySide6.QtCore import QPointF
-
-    return view.mapFromScene(view.view.mapViewToScene(QPointF(col + 0.5, row + 0.5)))
-
-
-@pytest.fixture
-def player(
-    qtbot: QtBot, ctx: AppContext, movie_file: Path, open_movie: Callable[[Path], None]
-) -> MovieView:
-    open_movie(movie_file)
+def player(qtbot: QtBot, ctx: AppContext) -> MovieView:
+    ctx.frames.set_movie("raw", ArrayMovie(make_movie()))
+    ctx.selection.limit(N_FRAMES, ())
     view = MovieView(ctx, "raw", "Raw")
     qtbot.addWidget(view)
-    view.resize(900, 400)
+    view.resize(900, 500)
     view.show()
-    view.reload()
+    view.set_movie(N_FRAMES, 20.0)
     qtbot.waitUntil(lambda: view.shown_frame == 0)
     return view
 
 
-def test_contrast_ignores_a_hot_pixel() -> None:
-    image = np.full((100, 100), 10.0)
-    image[:, :50] = 20.0
-    image[0, 0] = 1e6
-    assert contrast_limits(image) == (10.0, 20.0)
+@pytest.fixture
+def bar(player: MovieView) -> PlayerBar:
+    assert player.player is not None
+    player.activateWindow()
+    player.view.setFocus()
+    return player.player
 
 
-@pytest.mark.parametrize("value", [0.0, 7.0, np.nan])
-def test_contrast_of_a_constant_image_is_a_range(value: float) -> None:
-    low, high = contrast_limits(np.full((10, 10), value))
-    assert low < high
+def _key(qtbot: QtBot, player: MovieView, *keys: object) -> None:
+    for key in keys:
+        qtbot.keyClick(player.view, key)  # type: ignore[arg-type]
 
 
-def test_a_click_tells_the_pixel(qtbot: QtBot, image: ImageView) -> None:
-    with qtbot.waitSignal(image.clicked) as seen:
-        qtbot.mouseClick(image.viewport(), Qt.MouseButton.LeftButton, pos=_on_screen(image, 4, 17))
-    assert seen.args[:2] == [4, 17]
-
-
-def test_moving_over_it_tells_the_value(qtbot: QtBot, image: ImageView) -> None:
-    with qtbot.waitSignal(image.hovered) as seen:
-        qtbot.mouseMove(image.viewport(), _on_screen(image, 5, 5))
-        qtbot.mouseMove(image.viewport(), _on_screen(image, 2, 3))
-    assert seen.args[2] == seen.args[0] * 30 + seen.args[1]
-
-
-def test_pixels_are_square_and_all_are_shown(image: ImageView) -> None:
-    (x0, x1), (y0, y1) = image.view.viewRange()
-    assert x0 <= 0
-    assert x1 >= 30
-    assert y0 <= 0
-    assert y1 >= 20
-    width, height = image.view.width(), image.view.height()
-    assert (x1 - x0) / width == pytest.approx((y1 - y0) / height, rel=1e-3)
-
-
-def test_double_click_shows_all_again(qtbot: QtBot, image: ImageView) -> None:
-    before = image.view.viewRange()
-    image.center_on(5, 5, 4)
-    assert image.view.viewRange() != before
-    qtbot.mouseDClick(image.viewport(), Qt.MouseButton.LeftButton, pos=_on_screen(image, 5, 5))
-    np.testing.assert_allclose(image.view.viewRange(), before, atol=1e-6)
-
-
-def test_linked_views_share_zoom(qtbot: QtBot, image: ImageView) -> None:
-    other = ImageView()
-    qtbot.addWidget(other)
-    other.resize(400, 300)
-    other.show()
-    other.set_image(np.zeros((20, 30)))
-    other.link_to(image)
-    image.center_on(10, 15, 6)
-    np.testing.assert_allclose(other.view.viewRange(), image.view.viewRange(), atol=0.2)
-
-
-def test_levels_stay_unless_asked_for(image: ImageView) -> None:
-    image.set_levels(3, 9)
-    image.set_image(np.full((20, 30), 100.0), auto_levels=False)
-    assert image.levels == (3.0, 9.0)
-    image.set_image(np.full((20, 30), 100.0))
-    assert image.levels == (100.0, 101.0)
-
-
-@pytest.mark.parametrize("name", ["grey", "viridis", "magma"])
-def test_colour_maps(image: ImageView, name: str) -> None:
-    image.set_color_map(name)
-    assert image.color_map == name
-    assert not image.grab().toImage().isNull()
-
-
-def test_the_first_frame_is_shown(player: MovieView) -> None:
+def test_the_first_frame_is_shown(player: MovieView, bar: PlayerBar) -> None:
     assert player.view.image is not None
     assert player.view.image.shape == (32, 48)
-    assert player.player is not None
-    assert player.player.label.text() == "frame 1 of 40 · 0.00 s"
+    assert bar.label.text() == "frame 1 of 40"
+    assert bar.place.text() == "0.00 s"
 
 
-def test_the_slider_moves_the_shared_frame(
-    qtbot: QtBot, player: MovieView, ctx: AppContext
+def test_the_timeline_moves_the_shared_frame(
+    qtbot: QtBot, player: MovieView, bar: PlayerBar, ctx: AppContext
 ) -> None:
-    assert player.player is not None
-    player.player.slider.setFocus()
-    qtbot.keyClick(player.player.slider, Qt.Key.Key_End)
+    bar.timeline.setFocus()
+    qtbot.keyClick(bar.timeline, Qt.Key.Key_End)
     assert ctx.selection.frame == 39
     qtbot.waitUntil(lambda: player.shown_frame == 39)
-    assert player.player.label.text() == "frame 40 of 40 · 1.95 s"
+    assert bar.label.text() == "frame 40 of 40"
+    assert bar.place.text() == "1.95 s"
 
 
-def test_step_buttons_stop_at_the_ends(qtbot: QtBot, player: MovieView, ctx: AppContext) -> None:
-    bar = player.player
-    assert bar is not None
+def test_step_buttons_stop_at_the_ends(qtbot: QtBot, bar: PlayerBar, ctx: AppContext) -> None:
     qtbot.mouseClick(bar.back, Qt.MouseButton.LeftButton)
     assert ctx.selection.frame == 0
     qtbot.mouseClick(bar.forward, Qt.MouseButton.LeftButton)
@@ -150,35 +82,106 @@ def test_step_buttons_stop_at_the_ends(qtbot: QtBot, player: MovieView, ctx: App
     assert ctx.selection.frame == 39
 
 
-def test_space_plays_and_pauses(qtbot: QtBot, player: MovieView, ctx: AppContext) -> None:
-    bar = player.player
-    assert bar is not None
-    player.activateWindow()
-    player.view.setFocus()
-    qtbot.keyClick(player.view, Qt.Key.Key_Space)
+def test_keys_step(qtbot: QtBot, player: MovieView, bar: PlayerBar, ctx: AppContext) -> None:
+    steps = [
+        (Qt.Key.Key_Right, 1), (Qt.Key.Key_PageDown, 11), (Qt.Key.Key_Left, 10),
+        (Qt.Key.Key_PageUp, 0), (Qt.Key.Key_End, 39), (Qt.Key.Key_Home, 0),
+    ]  # fmt: skip
+    for key, frame in steps:
+        _key(qtbot, player, key)
+        assert ctx.selection.frame == frame
+    qtbot.keyClick(player.view, Qt.Key.Key_Right, Qt.KeyboardModifier.ShiftModifier)
+    assert ctx.selection.frame == 10
+
+
+def test_space_plays_and_pauses(
+    qtbot: QtBot, player: MovieView, bar: PlayerBar, ctx: AppContext
+) -> None:
+    _key(qtbot, player, Qt.Key.Key_Space)
     qtbot.waitUntil(lambda: bar.is_playing)
     qtbot.waitUntil(lambda: ctx.selection.frame > 2, timeout=3_000)
-    qtbot.keyClick(player.view, Qt.Key.Key_Space)
+    _key(qtbot, player, Qt.Key.Key_Space)
     qtbot.waitUntil(lambda: not bar.is_playing)
 
 
-def test_playing_stops_when_hidden(qtbot: QtBot, player: MovieView) -> None:
-    bar = player.player
-    assert bar is not None
+def test_playing_stops_when_hidden(qtbot: QtBot, player: MovieView, bar: PlayerBar) -> None:
     qtbot.mouseClick(bar.play, Qt.MouseButton.LeftButton)
     assert bar.is_playing
     player.hide()
     assert not bar.is_playing
 
 
-def test_contrast_can_be_moved_and_is_found_again(qtbot: QtBot, player: MovieView) -> None:
-    bar = player.player
-    assert bar is not None
+def test_a_range_is_played_again_and_again(
+    qtbot: QtBot, player: MovieView, bar: PlayerBar, ctx: AppContext
+) -> None:
+    with qtbot.waitSignal(bar.rangeChanged) as told:
+        ctx.selection.set_frame(10)
+        _key(qtbot, player, "i")
+    assert told.args == [10, 39]
+    ctx.selection.set_frame(14)
+    _key(qtbot, player, "o")
+    assert (bar.first, bar.last) == (10, 14)
+    _key(qtbot, player, Qt.Key.Key_Home)
+    assert ctx.selection.frame == 10
+    bar.speed.setCurrentIndex(bar.speed.findText("8×"))
+    seen: list[int] = []
+    ctx.selection.frameChanged.connect(seen.append)
+    bar.toggle()
+    qtbot.waitUntil(lambda: seen.count(10) >= 2, timeout=3_000)
+    bar.stop()
+    assert set(seen) <= {10, 11, 12, 13, 14}
+
+
+def test_without_the_loop_it_stops_at_the_end(
+    qtbot: QtBot, player: MovieView, bar: PlayerBar, ctx: AppContext
+) -> None:
+    bar.set_range(0, 5)
+    bar.loop.setChecked(False)
+    bar.speed.setCurrentIndex(bar.speed.findText("64×"))
+    ctx.selection.set_frame(30)
+    bar.toggle()
+    qtbot.waitUntil(lambda: not bar.is_playing, timeout=3_000)
+    assert ctx.selection.frame == 39
+    bar.toggle()
+    assert ctx.selection.frame == 0
+    bar.stop()
+
+
+def test_every_frame_is_shown_if_wanted(
+    qtbot: QtBot, player: MovieView, bar: PlayerBar, ctx: AppContext
+) -> None:
+    seen: list[int] = []
+    player.frameShown.connect(seen.append)
+    bar.speed.setCurrentIndex(bar.speed.findText("All frames"))
+    bar.loop.setChecked(False)
+    bar.toggle()
+    qtbot.waitUntil(lambda: not bar.is_playing, timeout=5_000)
+    qtbot.waitUntil(lambda: bool(seen) and seen[-1] == 39)
+    assert seen == list(range(1, 40))
+
+
+def test_a_place_can_be_typed(
+    qtbot: QtBot, player: MovieView, bar: PlayerBar, ctx: AppContext
+) -> None:
+    _key(qtbot, player, "/")
+    assert bar.place.hasFocus()
+    qtbot.keyClicks(bar.place, "1.5 s")
+    qtbot.keyClick(bar.place, Qt.Key.Key_Return)
+    assert ctx.selection.frame == 30
+    assert not bar.place.hasFocus()
+    bar.place.setFocus()
+    bar.place.setText("soon")
+    qtbot.keyClick(bar.place, Qt.Key.Key_Return)
+    assert bar.place.property("invalid")
+    assert ctx.selection.frame == 30
+    qtbot.keyClick(bar.place, Qt.Key.Key_Escape)
+    assert bar.place.text() == "1.50 s"
+    assert not bar.place.property("invalid")
+
+
+def test_contrast_is_found_again(qtbot: QtBot, player: MovieView, bar: PlayerBar) -> None:
     automatic = player.view.levels
-    assert tuple(bar.contrast.value()) == pytest.approx(automatic, rel=0.02)
-    low, high = automatic
-    bar.contrast.setValue((low + (high - low) / 4, high))
-    assert player.view.levels[0] == pytest.approx(low + (high - low) / 4, rel=0.02)
+    player.view.set_levels(3, 4)
     qtbot.mouseClick(bar.auto, Qt.MouseButton.LeftButton)
     assert player.view.levels == automatic
 
@@ -188,25 +191,65 @@ def test_without_a_movie_nothing_can_be_pressed(qtbot: QtBot, ctx: AppContext) -
     qtbot.addWidget(view)
     view.show()
     view.reload()
+    bar = view.player
+    assert bar is not None
+    assert bar.label.text() == "No movie"
+    assert not bar.play.isEnabled()
+    assert not bar.timeline.isEnabled()
+    bar.toggle()
+    assert not bar.is_playing
+    assert view.view.image is None
+
+
+def test_a_narrow_player_leaves_room_for_the_timeline(
+    qtbot: QtBot, player: MovieView, bar: PlayerBar
+) -> None:
+    player.resize(480, 400)
+    qtbot.waitUntil(lambda: bar.label.text() == "1 of 40")
+    assert player.width() == 480
+    assert bar.timeline.width() > 440
+    player.resize(1000, 400)
+    qtbot.waitUntil(lambda: bar.label.text() == "frame 1 of 40")
+
+
+def test_a_player_can_have_a_place_of_its_own(qtbot: QtBot, ctx: AppContext) -> None:
+    own = Selection()
+    own.limit(10, ())
+    ctx.frames.set_movie("recorded", ArrayMovie(make_movie(10)))
+    view = MovieView(ctx, "recorded", selection=own)
+    qtbot.addWidget(view)
+    view.show()
+    view.set_movie(10, 20.0, np.array([0.0, 0.05, 0.1, 2, 3, 4, 5, 6, 7, 8]))
+    own.set_frame(3)
+    qtbot.waitUntil(lambda: view.shown_frame == 3)
+    assert ctx.selection.frame == 0
     assert view.player is not None
-    assert view.player.label.text() == "No movie"
-    assert not view.player.play.isEnabled()
-    view.player.toggle()
-    assert not view.player.is_playing
+    assert view.player.place.text() == "2.00 s"
 
 
-def test_a_narrow_player_leaves_room_for_the_timeline(qtbot: QtBot, player: MovieView) -> None:
-    assert player.player is not None
-    player.resize(560, 300)
-    qtbot.waitUntil(lambda: player.player.label.text() == "1 of 40 · 0.00 s")
-    assert player.player.slider.width() >= 64
-    player.resize(1000, 300)
-    qtbot.waitUntil(lambda: player.player.label.text() == "frame 1 of 40 · 0.00 s")
+def test_frames_are_averaged_only_for_looking(
+    qtbot: QtBot, player: MovieView, bar: PlayerBar, ctx: AppContext
+) -> None:
+    assert bar.display is not None
+    panel = bar.display.panel
+    ctx.selection.set_frame(20)
+    qtbot.waitUntil(lambda: player.shown_frame == 20)
+    panel.average.setCurrentIndex(panel.average.findData(4))
+    qtbot.waitUntil(lambda: player.view.image.dtype == np.float32)
+    expected = make_movie()[18:22].mean(axis=0)
+    np.testing.assert_allclose(player.view.image, expected, rtol=1e-6)
+    assert player.view.title() == "Raw · mean of 4 frames"
+    panel.average.setCurrentIndex(0)
+    qtbot.waitUntil(lambda: player.view.image.dtype == np.uint16)
+    assert player.view.title() == "Raw"
+    assert player.averaging == (1, 0.0)
 
 
-def test_a_border_without_data_does_not_take_the_contrast():
-    image = np.random.default_rng(0).uniform(3, 8, (64, 64)).astype(np.float32)
-    bordered = np.zeros((72, 72), np.float32)
-    bordered[4:-4, 4:-4] = image
-    assert contrast_limits(bordered) == pytest.approx(contrast_limits(image))
-    assert contrast_limits(np.zeros((8, 8))) == (0.0, 1.0)
+def test_another_source_is_shown(qtbot: QtBot, player: MovieView, ctx: AppContext) -> None:
+    ctx.frames.set_movie("corrected", ArrayMovie(make_movie() + np.uint16(500)))
+    with qtbot.waitSignal(player.sourceSwitched):
+        player.set_source("corrected")
+    qtbot.waitUntil(lambda: player.shown_frame == 0)
+    assert player.view.image.min() >= 500
+    ctx.frames.set_movie("corrected", ArrayMovie(make_movie() + np.uint16(900)))
+    qtbot.waitUntil(lambda: player.view.image.min() >= 900)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,25 +11,19 @@ from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QWidget
 
 from caiman_gui.gui import theme
+from caiman_gui.gui.widgets.color_maps import lookup_table
+from caiman_gui.gui.widgets.frame_item import FrameItem
 from caiman_gui.gui.widgets.view_link import ViewLink
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from PySide6.QtCore import QEvent
     from PySide6.QtGui import QResizeEvent
 
 #: Percentiles of automatic contrast: a few hot or dead pixels must not decide it.
 CONTRAST_PERCENTILES = (1.0, 99.5)
 #: Pixels looked at to find the contrast.
 _CONTRAST_SAMPLE = 65_536
-
-
-@lru_cache(maxsize=8)
-def lookup_table(name: str) -> NDArray[np.uint8] | None:
-    """Return the (256, 3) table of a colour map; None for grey."""
-    if name == "grey":
-        return None
-    table: NDArray[np.uint8] = pg.colormap.get(name).getLookupTable(nPts=256, alpha=False)
-    return table
 
 
 def contrast_limits(image: NDArray[Any]) -> tuple[float, float]:
@@ -70,13 +63,27 @@ class ImageView(pg.GraphicsView):  # type: ignore[misc]
     ----------
     view : pyqtgraph.ViewBox
         In image coordinates, x = column, y = row; layers are added with ``view.addItem``.
-    image_item : pyqtgraph.ImageItem
+    image_item : FrameItem
+
+    Signals
+    -------
+    hovered : row, column, value
+        The pointer is over this pixel; also when its value changes under a resting pointer.
+    left
+    clicked : row, column, keyboard modifiers
+    levelsChanged : low, high
+    lookChanged
+        Colour map, gamma, or whether saturated pixels are marked.
+    imageShown
+        Another image, or none.
     """
 
     hovered = Signal(int, int, float)  # row, column, value
     left = Signal()
     clicked = Signal(int, int, object)  # row, column, keyboard modifiers
     levelsChanged = Signal(float, float)
+    lookChanged = Signal()
+    imageShown = Signal()
 
     def __init__(
         self, title: str = "", color_map: str = "grey", parent: QWidget | None = None
@@ -84,10 +91,14 @@ class ImageView(pg.GraphicsView):  # type: ignore[misc]
         super().__init__(parent=parent, useOpenGL=False, background=theme.current().image)
         self.view = _ImageBox()
         self.setCentralItem(self.view)
-        self.image_item = pg.ImageItem(axisOrder="row-major")
+        self.image_item = FrameItem()
         self.view.addItem(self.image_item)
         self._image: NDArray[Any] | None = None
         self._levels: tuple[float, float] | None = None
+        self._gamma = 1.0
+        self._saturation: float | None = None
+        self._marks_saturated = False
+        self._pointed: tuple[int, int] | None = None
         self._link: ViewLink | None = None
         self._title = theme.label(title, "overlay")
         self._title.setParent(self)
@@ -123,12 +134,18 @@ class ImageView(pg.GraphicsView):  # type: ignore[misc]
         self._image = image
         if image is None:
             self.image_item.clear()
+            self._hide_readout()
+            self.imageShown.emit()
             return
         if auto_levels or self._levels is None:
             self.set_levels(*contrast_limits(image), redraw=False)
         self.image_item.setImage(image, autoLevels=False, levels=self._levels)
         if image.shape != old_shape:
+            self._show_saturated()
             self.reset_view()
+        if self._pointed is not None:
+            self._show_readout(self._pointed)
+        self.imageShown.emit()
 
     @property
     def levels(self) -> tuple[float, float]:
@@ -151,15 +168,64 @@ class ImageView(pg.GraphicsView):  # type: ignore[misc]
         if self._image is not None:
             self.set_levels(*contrast_limits(self._image))
 
+    def full_range(self) -> None:
+        """Show everything from the lowest to the highest value of the image shown."""
+        if self._image is None:
+            return
+        values = self._image[np.isfinite(self._image)]
+        if values.size:
+            self.set_levels(float(values.min()), float(values.max()))
+
     def set_color_map(self, name: str) -> None:
-        """Choose ``grey``, ``viridis`` or ``magma``."""
+        """Choose one of COLOR_MAPS."""
         self._color_map = name
-        self.image_item.setLookupTable(lookup_table(name))
+        self._show_colors()
 
     @property
     def color_map(self) -> str:
         """Name of the colour map."""
         return self._color_map
+
+    @property
+    def gamma(self) -> float:
+        """Exponent of the brightness; below 1 dark pixels are lifted."""
+        return self._gamma
+
+    def set_gamma(self, gamma: float) -> None:
+        """Set the exponent of the brightness."""
+        self._gamma = float(gamma)
+        self._show_colors()
+
+    @property
+    def saturation(self) -> float | None:
+        """Value from which a pixel counts as saturated: as set, else the highest of its type."""
+        if self._saturation is not None or self._image is None:
+            return self._saturation
+        kind = self._image.dtype
+        return float(np.iinfo(kind).max) if kind.kind in "iu" else None
+
+    def set_saturation(self, value: float | None) -> None:
+        """Tell from which value pixels are saturated, where it is not the end of their type."""
+        self._saturation = value
+        self._show_saturated()
+
+    @property
+    def marks_saturated(self) -> bool:
+        """Whether saturated pixels are shown in red."""
+        return self._marks_saturated
+
+    def mark_saturated(self, is_marked: bool) -> None:
+        """Show saturated pixels in red, or like the others."""
+        self._marks_saturated = is_marked
+        self._show_saturated()
+        self.lookChanged.emit()
+
+    def _show_colors(self) -> None:
+        self.image_item.setLookupTable(lookup_table(self._color_map, self._gamma))
+        self.lookChanged.emit()
+
+    def _show_saturated(self) -> None:
+        self.image_item.mark_saturated(self.saturation if self._marks_saturated else None)
 
     # ------------------------------------------------------------------- view
     def set_title(self, text: str) -> None:
@@ -220,10 +286,26 @@ class ImageView(pg.GraphicsView):  # type: ignore[misc]
         return (row, col) if 0 <= row < height and 0 <= col < width else None
 
     def _on_moved(self, scene_position: QPointF) -> None:
-        pixel = self._pixel(scene_position)
-        if pixel is None or self._image is None:
-            self._readout.hide()
-            self.left.emit()
+        self._pointed = self._pixel(scene_position)
+        if self._pointed is None:
+            self._hide_readout()
+        else:
+            self._show_readout(self._pointed)
+
+    def leaveEvent(self, event: QEvent) -> None:
+        super().leaveEvent(event)
+        self._hide_readout()
+
+    def _hide_readout(self) -> None:
+        self._pointed = None
+        self._readout.hide()
+        self.left.emit()
+
+    def _show_readout(self, pixel: tuple[int, int]) -> None:
+        if self._image is None or any(
+            p >= n for p, n in zip(pixel, self._image.shape, strict=False)
+        ):
+            self._hide_readout()
             return
         value = float(self._image[pixel])
         self._readout.setText(f"row {pixel[0]}, column {pixel[1]}: {value:.4g}")

@@ -1,24 +1,27 @@
-"""A movie: the frame that the whole window looks at, from one source."""
+"""A movie: the current frame of one source, its controls, and traces of places in it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import Qt, Slot
-from PySide6.QtWidgets import QVBoxLayout, QWidget
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
 
 from caiman_gui.gui.widgets.image_view import ImageView
 from caiman_gui.gui.widgets.player_bar import PlayerBar
+from caiman_gui.gui.widgets.trace_panel import TracePanel
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
     from PySide6.QtGui import QShowEvent
 
     from caiman_gui.app.context import AppContext
+    from caiman_gui.app.selection import Selection
 
 
 class MovieView(QWidget):
-    """Shows the current frame of the ``raw`` or ``corrected`` movie.
+    """Shows the current frame of a source of the FrameLoader.
 
     Frames come from the FrameLoader, off the UI thread; only the newest wish is painted.
 
@@ -26,19 +29,40 @@ class MovieView(QWidget):
     ----------
     ctx : AppContext
     source : str
-        ``raw`` or ``corrected``.
+        One of ``app.frames.SOURCES``.
     title : str
         Shown over the image.
     with_player : bool
-        Whether the controls are below; views side by side share one player.
+        Whether the controls and the traces are below; views side by side share them.
+    selection : Selection, optional
+        Whose frame is shown; the shared one without.
+
+    Signals
+    -------
+    frameShown : int
+        This frame is painted.
+    sourceSwitched : str
+        Another source is shown.
     """
 
+    frameShown = Signal(int)
+    sourceSwitched = Signal(str)
+
     def __init__(
-        self, ctx: AppContext, source: str = "raw", title: str = "", with_player: bool = True
+        self,
+        ctx: AppContext,
+        source: str = "raw",
+        title: str = "",
+        with_player: bool = True,
+        selection: Selection | None = None,
     ) -> None:
         super().__init__()
         self._ctx = ctx
         self._source = source
+        self._title = title
+        self._selection = selection if selection is not None else ctx.selection
+        self._n_frames = 0
+        self._averaging = (1, 0.0)
         self._needs_levels = True
         self._shown: int | None = None
         self.view = ImageView(title)
@@ -46,37 +70,141 @@ class MovieView(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(8)
-        layout.addWidget(self.view, 1)
         self.player: PlayerBar | None = None
+        self.traces: TracePanel | None = None
         if with_player:
-            self.player = PlayerBar(ctx.selection)
-            self.player.attach(self.view)
-            self.player.add_shortcuts(self)
+            self.player = PlayerBar(self._selection)
+            layout.addWidget(self._build_traces(self.player), 1)
             layout.addWidget(self.player)
-        ctx.selection.frameChanged.connect(self._on_frame)
+        else:
+            layout.addWidget(self.view, 1)
+        self._selection.frameChanged.connect(self._on_frame)
         ctx.frames.frameReady.connect(self._on_frame_ready)
+        ctx.frames.sourceChanged.connect(self._on_source)
+
+    def _build_traces(self, player: PlayerBar) -> QSplitter:
+        player.attach(self.view)
+        player.attach_movie(self)
+        player.add_shortcuts(self)
+        self.traces = TracePanel(self._ctx, self._selection)
+        self.traces.attach(self)
+        splitter = QSplitter(Qt.Orientation.Vertical)
+        splitter.setObjectName("movie")
+        splitter.setChildrenCollapsible(False)
+        splitter.addWidget(self.view)
+        splitter.addWidget(self.traces)
+        splitter.setStretchFactor(0, 3)
+        splitter.setStretchFactor(1, 1)
+        return splitter
+
+    # ------------------------------------------------------------------ movie
+    @property
+    def source(self) -> str:
+        """The source that is shown."""
+        return self._source
+
+    @property
+    def title(self) -> str:
+        """What is written over the image, without what is averaged."""
+        return self._title
+
+    @property
+    def selection(self) -> Selection:
+        """Whose frame is shown."""
+        return self._selection
 
     @property
     def shown_frame(self) -> int | None:
         """Index of the frame that is painted."""
         return self._shown
 
+    @property
+    def n_frames(self) -> int:
+        """Length of the movie; 0 if there is none."""
+        return self._n_frames
+
     def reload(self) -> None:
-        """Another movie: find its contrast and ask for the current frame."""
-        self._needs_levels = True
-        self._shown = None
+        """Another recording is in the document: take its length, contrast and current frame."""
         state = self._ctx.document.state
-        n_frames = state.recording.n_frames if state.recording is not None else 0
+        times = state.times.seconds if state.times is not None else None
+        if state.recording is None:
+            self.set_movie(0, state.frame_rate_hz)
+        elif self._source == "recorded":
+            self.set_movie(state.recording.n_frames, state.recorded_rate_hz, times)
+        else:
+            times = state.times_s if times is not None else None
+            self.set_movie(state.shape[0], state.frame_rate_hz, times)
+
+    def set_movie(
+        self,
+        n_frames: int,
+        frame_rate_hz: float,
+        times_s: NDArray[np.float64] | None = None,
+    ) -> None:
+        """Show another movie of the source: take its length, contrast and current frame.
+
+        Parameters
+        ----------
+        n_frames : int
+            0: there is none.
+        frame_rate_hz : float
+        times_s : (T,) array of float, optional
+            Time stamps of the frames.
+        """
+        self._n_frames = n_frames
+        self._forget()
         if self.player is not None:
-            self.player.set_movie(n_frames, state.frame_rate_hz)
+            self.player.set_movie(n_frames, frame_rate_hz, times_s)
+            if self.traces is not None:
+                self.traces.set_scale(self.player.scale)
         if not n_frames:
             self.view.set_image(None)
         self._request()
 
-    def _request(self) -> None:
-        if self.isVisible() and self._ctx.document.state.recording is not None:
-            self._ctx.frames.request(self._source, self._ctx.selection.frame)
+    def set_source(self, source: str) -> None:
+        """Show another source, of the same length."""
+        if source == self._source:
+            return
+        self._source = source
+        self._forget()
+        self.sourceSwitched.emit(source)
+        self._request()
 
+    @Slot(int, float)
+    def set_averaging(self, n_frames: int, sigma_px: float) -> None:
+        """Show the mean of several frames, smoothed; (1, 0) shows them as they are."""
+        if (n_frames, sigma_px) == self._averaging:
+            return
+        self._averaging = (n_frames, sigma_px)
+        parts = [self._title] if self._title else []
+        if n_frames > 1:
+            parts.append(f"mean of {n_frames} frames")
+        if sigma_px > 0:
+            parts.append(f"smoothed {sigma_px:g} px")
+        self.view.set_title(" · ".join(parts))
+        self._request()
+
+    @property
+    def averaging(self) -> tuple[int, float]:
+        """Frames that are averaged, and width of the smoothing in pixels."""
+        return self._averaging
+
+    def set_title(self, title: str) -> None:
+        """Show another title over the image."""
+        self._title = title
+        averaging, self._averaging = self._averaging, (1, 0.0)
+        self.view.set_title(title)
+        self.set_averaging(*averaging)
+
+    def _forget(self) -> None:
+        self._needs_levels = True
+        self._shown = None
+
+    def _request(self) -> None:
+        if self.isVisible() and self._n_frames:
+            self._ctx.frames.request(self._source, self._selection.frame, *self._averaging)
+
+    # -------------------------------------------------------------- reactions
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         self._request()
@@ -85,6 +213,12 @@ class MovieView(QWidget):
     def _on_frame(self, _index: int) -> None:
         self._request()
 
+    @Slot(str)
+    def _on_source(self, source: str) -> None:
+        if source == self._source and self._shown is not None:
+            self._shown = None
+            self._request()
+
     @Slot(str, int, object)
     def _on_frame_ready(self, source: str, index: int, frame: NDArray[Any]) -> None:
         if source != self._source or not self.isVisible():
@@ -92,3 +226,4 @@ class MovieView(QWidget):
         self.view.set_image(frame, auto_levels=self._needs_levels)
         self._needs_levels = False
         self._shown = index
+        self.frameShown.emit(index)

@@ -1,4 +1,4 @@
-"""The controls of a player: time line, play, step, speed and contrast."""
+"""The controls of a player: timeline, play, step, speed, loop, and how the movie is shown."""
 
 from __future__ import annotations
 
@@ -6,140 +6,235 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QElapsedTimer, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QKeySequence, QShortcut
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QPushButton, QSlider, QToolButton, QWidget
-from superqt import QDoubleRangeSlider
+from PySide6.QtWidgets import (
+    QComboBox,
+    QHBoxLayout,
+    QPushButton,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from caiman_gui.gui import theme
+from caiman_gui.gui.play_clock import PlayClock
+from caiman_gui.gui.time_scale import TimeScale
+from caiman_gui.gui.widgets.display_panel import DisplayButton, DisplayPanel
+from caiman_gui.gui.widgets.place_edit import PlaceEdit
+from caiman_gui.gui.widgets.timeline import Timeline
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any
+
+    import numpy as np
+    from numpy.typing import NDArray
     from PySide6.QtGui import QHideEvent, QResizeEvent
 
     from caiman_gui.app.selection import Selection
     from caiman_gui.gui.widgets.image_view import ImageView
+    from caiman_gui.gui.widgets.movie_view import MovieView
 
-#: Redraws per second at most while playing; frames between are skipped.
-_REDRAW_MS = 33
-_SPEEDS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
-#: Below this width of the bar, words give way to the timeline.
-_NARROW_PX, _LABEL_PX, _CONTRAST_PX = 700, 196, 120
+#: Not longer than the time between two redraws of a usual screen.
+_REDRAW_MS = 16
+_SPEEDS = (0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
+#: Every frame is shown in turn; one that does not come for this long is passed over.
+_EVERY_FRAME, _PATIENCE_MS = 0.0, 1000
+#: Below this width of the bar, words give way.
+_NARROW_PX = 560
 
 
 class PlayerBar(QWidget):
-    """Moves the shared current frame; every view of the window follows.
+    """Moves the current frame of a Selection; every view that listens to it follows.
+
+    Parameters
+    ----------
+    selection : Selection
+        The shared one, or one of its own for a movie that nothing else looks at.
 
     Signals
     -------
     playingChanged : bool
+    rangeChanged : first, last
+        The range that is played in a loop, both ends included.
+    averagingChanged : int, float
+        Frames to average and width of the smoothing, in pixels, that the views should ask for.
     """
 
     playingChanged = Signal(bool)
+    rangeChanged = Signal(int, int)
+    averagingChanged = Signal(int, float)
 
     def __init__(self, selection: Selection, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._selection = selection
-        self._n_frames = 0
+        self._scale = TimeScale(0, 30.0)
         self._is_narrow = False
-        self._rate_hz = 30.0
         self._views: list[ImageView] = []
+        self._movies: list[MovieView] = []
+        self._awaited: set[MovieView] = set()
         self._timer = QTimer(self)
+        self._timer.setTimerType(Qt.TimerType.PreciseTimer)
         self._timer.setInterval(_REDRAW_MS)
         self._timer.timeout.connect(self._on_tick)
-        self._clock = QElapsedTimer()
-        self._started_at = 0
+        self._elapsed = QElapsedTimer()
+        self._waiting = QElapsedTimer()
+        self._clock = PlayClock()
+        self.display: DisplayButton | None = None
         self._build()
         selection.frameChanged.connect(self._on_frame)
         self.set_movie(0, 30.0)
 
+    # ------------------------------------------------------------------ build
     def _build(self) -> None:
+        self.timeline = Timeline()
+        self.timeline.valueChanged.connect(self._on_timeline)
+        self.timeline.rangeChosen.connect(self._on_range)
         self.back = self._button("step-back", "One frame back (Left)", lambda: self.step(-1))
         self.play = self._button("play", "Play (Space)", self.toggle)
         self.forward = self._button("step-forward", "One frame on (Right)", lambda: self.step(1))
-        self.slider = QSlider(Qt.Orientation.Horizontal)
-        self.slider.setAccessibleName("Frame")
-        self.slider.setMinimumWidth(64)
-        self.slider.valueChanged.connect(self._on_slider)
+        self.loop = self._button("loop", "Play again and again (L); set the range with I and O")
+        self.loop.setCheckable(True)
+        self.loop.setChecked(True)
+        self.place = PlaceEdit()
+        self.place.frameChosen.connect(self.go_to)
         self.label = theme.label("", "muted")
-        self.label.setMinimumWidth(_LABEL_PX)
-        self.label.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.speed = QComboBox()
         self.speed.setAccessibleName("Speed of playing")
         self.speed.setToolTip("Speed of playing; 1× is the speed of the recording")
-        self.speed.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.speed.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         for value in _SPEEDS:
             self.speed.addItem(f"{value:g}×", value)
+        self.speed.addItem("All frames", _EVERY_FRAME)
+        self.speed.setItemData(
+            self.speed.count() - 1,
+            "One frame after the other, 60 a second, none left out",
+            Qt.ItemDataRole.ToolTipRole,
+        )
         self.speed.setCurrentIndex(_SPEEDS.index(1.0))
-        self.speed.currentIndexChanged.connect(self._restart_clock)
-        self.contrast = QDoubleRangeSlider(Qt.Orientation.Horizontal)  # type: ignore[no-untyped-call]
-        self.contrast.setFixedWidth(_CONTRAST_PX)
-        self.contrast.setToolTip("Contrast: the values shown as black and as white")
-        self.contrast.setAccessibleName("Contrast")
-        self.contrast.valueChanged.connect(self._on_contrast)
+        self.speed.currentIndexChanged.connect(self._on_speed)
         self.auto = QPushButton("Auto")
         self.auto.setProperty("flat", True)
         self.auto.setToolTip("Take the contrast from the frame shown")
         self.auto.setAccessibleName("Automatic contrast")
-        self.auto.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        theme.set_icon(self.auto, "contrast")
+        self.auto.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.auto.clicked.connect(self._on_auto)
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 8, 0)
-        layout.setSpacing(4)
-        for button in (self.back, self.play, self.forward):
-            layout.addWidget(button)
-        layout.addWidget(self.slider, 1)
-        layout.addWidget(self.label)
-        layout.addSpacing(4)
-        layout.addWidget(self.speed)
-        layout.addSpacing(8)
-        layout.addWidget(self.contrast)
-        layout.addWidget(self.auto)
+        self.auto.hide()
+        self._row = QHBoxLayout()
+        self._row.setSpacing(4)
+        for widget in (self.back, self.play, self.forward, self.loop):
+            self._row.addWidget(widget)
+        self._row.addSpacing(4)
+        self._row.addWidget(self.place)
+        self._row.addWidget(self.label)
+        self._row.addStretch(1)
+        self._row.addWidget(self.speed)
+        self._row.addWidget(self.auto)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(2)
+        layout.addWidget(self.timeline)
+        layout.addLayout(self._row)
 
-    def _button(self, icon: str, tip: str, slot: object) -> QToolButton:
+    def _button(self, icon: str, tip: str, slot: Callable[[], object] | None = None) -> QToolButton:
         button = QToolButton()
         theme.set_icon(button, icon)
         button.setToolTip(tip)
         button.setAccessibleName(tip)
-        button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        button.clicked.connect(slot)
+        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        if slot is not None:
+            button.clicked.connect(slot)
         return button
 
     def add_shortcuts(self, host: QWidget) -> None:
-        """Let Space, Left, Right, Home and End work while the focus is in ``host``."""
-        keys = {
-            Qt.Key.Key_Space: self.toggle,
-            Qt.Key.Key_Left: lambda: self.step(-1),
-            Qt.Key.Key_Right: lambda: self.step(1),
-            Qt.Key.Key_PageUp: lambda: self.step(-10),
-            Qt.Key.Key_PageDown: lambda: self.step(10),
-            Qt.Key.Key_Home: lambda: self._selection.set_frame(0),
-            Qt.Key.Key_End: lambda: self._selection.set_frame(self._n_frames - 1),
+        """Let the keys of a player work while the focus is in ``host``."""
+        keys: dict[str, Callable[[], object]] = {
+            "Space": self.toggle,
+            "Left": lambda: self.step(-1),
+            "Right": lambda: self.step(1),
+            "PgUp": lambda: self.step(-10),
+            "PgDown": lambda: self.step(10),
+            "Shift+Left": lambda: self.step(-10),
+            "Shift+Right": lambda: self.step(10),
+            "Home": lambda: self.go_to(self.first),
+            "End": lambda: self.go_to(self.last),
+            "I": self.set_in,
+            "O": self.set_out,
+            "L": self.loop.toggle,
+            "/": self._edit_place,
+            "Ctrl+G": self._edit_place,
+            "C": self._open_display,
         }
         for key, slot in keys.items():
             shortcut = QShortcut(QKeySequence(key), host)
             shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
             shortcut.activated.connect(slot)
 
+    def attach(self, view: ImageView) -> None:
+        """Offer contrast and colours of a view; those attached later get the same contrast."""
+        self._views.append(view)
+        if self.display is not None:
+            return
+        self.display = DisplayButton(DisplayPanel(view))
+        self.display.panel.averagingChanged.connect(self.averagingChanged)
+        self._row.addWidget(self.display)
+        self.auto.show()
+        self._show_enabled()
+
+    def attach_movie(self, movie: MovieView) -> None:
+        """Wait for a movie when every frame is to be shown, and let it average as chosen."""
+        self._movies.append(movie)
+        movie.frameShown.connect(lambda _index, m=movie: self._awaited.discard(m))
+        self.averagingChanged.connect(movie.set_averaging)
+
     # ------------------------------------------------------------------ movie
-    def set_movie(self, n_frames: int, frame_rate_hz: float) -> None:
-        """Tell how long the movie is, and how fast it was recorded."""
-        self._n_frames = n_frames
-        self._rate_hz = frame_rate_hz
-        self.slider.blockSignals(True)
-        self.slider.setRange(0, max(0, n_frames - 1))
-        self.slider.setPageStep(max(1, n_frames // 20))
-        self.slider.setValue(self._selection.frame)
-        self.slider.blockSignals(False)
-        for item in (self.back, self.play, self.forward, self.slider, self.contrast, self.auto):
-            item.setEnabled(n_frames > 0)
+    def set_movie(
+        self,
+        n_frames: int,
+        frame_rate_hz: float,
+        times_s: NDArray[np.float64] | None = None,
+    ) -> None:
+        """Tell how long the movie is, how fast it was recorded, and when each frame was taken."""
+        self._scale = TimeScale(n_frames, frame_rate_hz, times_s)
+        self.timeline.set_movie(self._scale)
+        self.place.set_movie(self._scale)
+        self._show_enabled()
         if n_frames < 2:
             self.stop()
-        self._show_time()
+        self._on_frame(self._selection.frame)
 
-    def attach(self, view: ImageView) -> None:
-        """Let the contrast slider set the levels of a view."""
-        self._views.append(view)
-        view.levelsChanged.connect(self._on_levels)
+    def set_trace(self, values: NDArray[Any] | None) -> None:
+        """Draw the mean brightness of the frames into the timeline."""
+        self.timeline.set_trace(values)
 
+    def set_marks(self, frames: Sequence[int] | NDArray[np.integer]) -> None:
+        """Mark frames in the timeline, such as bad or dropped ones."""
+        self.timeline.set_marks(frames)
+
+    def set_thumbnails(self, images: Sequence[tuple[int, NDArray[Any]]]) -> None:
+        """Show small pictures (frame, image) above the timeline."""
+        self.timeline.set_thumbnails(images)
+
+    def set_range(self, first: int, last: int) -> None:
+        """Choose the range that is played in a loop."""
+        self.timeline.set_range(first, last)
+        self.rangeChanged.emit(*self.timeline.played)
+
+    @property
+    def scale(self) -> TimeScale:
+        """When each frame was taken."""
+        return self._scale
+
+    @property
+    def first(self) -> int:
+        """First frame that is played."""
+        return self.timeline.played[0]
+
+    @property
+    def last(self) -> int:
+        """Last frame that is played."""
+        return self.timeline.played[1]
+
+    # ------------------------------------------------------------------- play
     @property
     def is_playing(self) -> bool:
         """Whether frames advance by themselves."""
@@ -150,9 +245,10 @@ class PlayerBar(QWidget):
         """Play or pause."""
         if self.is_playing:
             self.stop()
-        elif self._n_frames > 1:
-            if self._selection.frame >= self._n_frames - 1:
-                self._selection.set_frame(0)
+        elif self._scale.n_frames > 1:
+            frame = self._selection.frame
+            if frame >= self._end or (self.loop.isChecked() and frame < self.first):
+                self._selection.set_frame(self.first if self.loop.isChecked() else 0)
             self._restart_clock()
             self._timer.start()
             self._show_playing()
@@ -167,60 +263,91 @@ class PlayerBar(QWidget):
     def step(self, n_frames: int) -> None:
         """Pause and go some frames on (or back)."""
         self.stop()
-        self._selection.set_frame(
-            min(max(0, self._selection.frame + n_frames), max(0, self._n_frames - 1))
-        )
+        self.go_to(self._selection.frame + n_frames)
 
-    # -------------------------------------------------------------- reactions
+    @Slot(int)
+    def go_to(self, index: int) -> None:
+        """Go to a frame; playing goes on from there."""
+        self._selection.set_frame(min(max(0, index), max(0, self._scale.n_frames - 1)))
+        self._restart_clock()
+
+    def set_in(self) -> None:
+        """Let the range that is played begin at the current frame."""
+        frame = self._selection.frame
+        self.loop.setChecked(True)
+        self.set_range(frame, self.last if self.last > frame else self.timeline.maximum())
+
+    def set_out(self) -> None:
+        """Let the range that is played end at the current frame."""
+        frame = self._selection.frame
+        self.loop.setChecked(True)
+        self.set_range(self.first if self.first < frame else 0, frame)
+
+    @property
+    def _end(self) -> int:
+        return self.last if self.loop.isChecked() else max(0, self._scale.n_frames - 1)
+
     @Slot()
     def _restart_clock(self) -> None:
-        self._started_at = self._selection.frame
-        self._clock.start()
+        self._clock.start(self._selection.frame)
+        self._elapsed.start()
+        self._awaited = set()
+
+    @Slot()
+    def _on_speed(self) -> None:
+        self._clock.speed = float(self.speed.currentData())
+        self._restart_clock()
 
     @Slot()
     def _on_tick(self) -> None:
-        # By the clock, not by counting ticks: a slow disk makes frames drop, not time stretch.
-        elapsed_s = self._clock.elapsed() / 1000
-        frame = self._started_at + int(elapsed_s * self._rate_hz * float(self.speed.currentData()))
-        if frame >= self._n_frames:
-            self._selection.set_frame(0)
-            self._restart_clock()
+        if self._clock.speed == _EVERY_FRAME:
+            if self._awaited and self._waiting.elapsed() < _PATIENCE_MS:
+                return
+            frame = self._selection.frame + 1
         else:
+            frame = self._clock.frame(self._elapsed.elapsed() / 1000, self._scale)
+        if frame > self._end:
+            if not self.loop.isChecked():
+                self._selection.set_frame(self._end)
+                self.stop()
+                return
+            self._selection.set_frame(self.first)
+            self._restart_clock()
+        elif frame != self._selection.frame:
+            if self._clock.speed == _EVERY_FRAME:
+                self._awaited = {movie for movie in self._movies if movie.isVisible()}
+                self._waiting.start()
             self._selection.set_frame(frame)
 
+    # -------------------------------------------------------------- reactions
     @Slot(int)
-    def _on_slider(self, value: int) -> None:
-        self._selection.set_frame(value)
-        self._restart_clock()
+    def _on_timeline(self, value: int) -> None:
+        self.go_to(value)
+
+    @Slot(int, int)
+    def _on_range(self, first: int, last: int) -> None:
+        self.loop.setChecked(True)
+        self.rangeChanged.emit(first, last)
 
     @Slot(int)
     def _on_frame(self, index: int) -> None:
-        self.slider.blockSignals(True)
-        self.slider.setValue(index)
-        self.slider.blockSignals(False)
-        self._show_time()
-
-    @Slot(object)
-    def _on_contrast(self, values: tuple[float, float]) -> None:
-        for view in self._views:
-            view.set_levels(*values)
-
-    @Slot(float, float)
-    def _on_levels(self, low: float, high: float) -> None:
-        margin = high - low
-        bottom = min(self.contrast.minimum(), low - margin / 2)
-        top = max(self.contrast.maximum(), high + margin)
-        if not self.contrast.isSliderDown():
-            bottom, top = low - margin / 2, high + margin
-        self.contrast.blockSignals(True)
-        self.contrast.setRange(bottom, top)
-        self.contrast.setValue((low, high))
-        self.contrast.blockSignals(False)
+        self.timeline.blockSignals(True)
+        self.timeline.setValue(index)
+        self.timeline.blockSignals(False)
+        self.place.show_frame(index)
+        self._show_number()
 
     @Slot()
     def _on_auto(self) -> None:
         for view in self._views:
             view.auto_levels()
+
+    def _edit_place(self) -> None:
+        self.place.setFocus(Qt.FocusReason.ShortcutFocusReason)
+
+    def _open_display(self) -> None:
+        if self.display is not None and self.display.isEnabled():
+            self.display.open_panel()
 
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)
@@ -229,21 +356,25 @@ class PlayerBar(QWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         is_narrow = self.width() < _NARROW_PX
-        if is_narrow != self._is_narrow:  # the timeline must not be what has no room
+        if is_narrow != self._is_narrow:
             self._is_narrow = is_narrow
-            self.label.setMinimumWidth(0 if is_narrow else _LABEL_PX)
-            self.contrast.setFixedWidth(_CONTRAST_PX // 2 if is_narrow else _CONTRAST_PX)
-            self.auto.setText("" if is_narrow else "Auto")
-            self._show_time()
+            self.auto.setVisible(self.display is not None and not is_narrow)
+            self._show_number()
 
-    def _show_time(self) -> None:
-        if not self._n_frames:
+    # ------------------------------------------------------------------- show
+    def _show_enabled(self) -> None:
+        for widget in (self.back, self.play, self.forward, self.loop, self.speed, self.auto):
+            widget.setEnabled(self._scale.n_frames > 0)
+        if self.display is not None:
+            self.display.setEnabled(self._scale.n_frames > 0)
+
+    def _show_number(self) -> None:
+        n_frames = self._scale.n_frames
+        if not n_frames:
             self.label.setText("No movie")
             return
-        index = self._selection.frame
-        seconds = index / self._rate_hz
         word = "" if self._is_narrow else "frame "
-        self.label.setText(f"{word}{index + 1:,} of {self._n_frames:,} · {seconds:,.2f} s")
+        self.label.setText(f"{word}{self._selection.frame + 1:,} of {n_frames:,}")
 
     def _show_playing(self) -> None:
         theme.set_icon(self.play, "pause" if self.is_playing else "play")

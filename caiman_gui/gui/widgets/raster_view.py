@@ -10,7 +10,7 @@ from PySide6.QtGui import QColor, QPen
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from caiman_gui.gui import theme
-from caiman_gui.gui.widgets.image_view import lookup_table
+from caiman_gui.gui.widgets.color_maps import lookup_table
 from caiman_gui.gui.widgets.plot import Plot
 
 if TYPE_CHECKING:

@@ -11,27 +11,13 @@ from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QWidget
 
 from caiman_gui.gui import theme
-from caiman_gui.gui.widgets.plot import Plot
+from caiman_gui.gui.widgets.plot import Plot, TimeBox
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _AXIS_WIDTH_PX = 64
 _TITLE_PX = 18
-
-
-class _TimeBox(pg.ViewBox):  # type: ignore[misc]
-    """Zooms and pans time only; a double click shows all."""
-
-    def __init__(self) -> None:
-        super().__init__(enableMenu=False, defaultPadding=0.02)
-        self.setMouseEnabled(x=True, y=False)
-        self.enableAutoRange(axis="y")
-        self.setAutoVisible(y=True)
-
-    def mouseDoubleClickEvent(self, event: Any) -> None:
-        self.enableAutoRange()
-        event.accept()
 
 
 class TimePlot(Plot):
@@ -46,7 +32,7 @@ class TimePlot(Plot):
     frameChosen = Signal(int)
 
     def __init__(self, y_label: str, y_unit: str = "", parent: QWidget | None = None) -> None:
-        super().__init__(parent=parent, viewBox=_TimeBox(), background=theme.current().panel)
+        super().__init__(parent=parent, viewBox=TimeBox(), background=theme.current().panel)
         self._courses: list[tuple[Any, str]] = []
         self._rate_hz = 1.0
         self._n_frames = 0
