@@ -1,120 +1,205 @@
-"""What a TIFF file says about its frame rate and its pixel size, and where it says it."""
+"""What a TIFF file says about itself, and where it says it."""
 
 from __future__ import annotations
 
 import math
-import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from caiman_gui.io.reader import Fact, FileFacts
+from caiman_gui.io.refusals import DAMAGE
+from caiman_gui.io.tiff_dialect import (
+    Dialect,
+    read_imagej,
+    read_shaped,
+    tag_pixel_sizes,
+    tag_recorded,
+)
+from caiman_gui.io.tiff_kind import COMPRESSIONS
+from caiman_gui.io.tiff_microscopes import (
+    is_lsm,
+    is_metamorph,
+    is_micromanager,
+    read_lsm,
+    read_metamorph,
+    with_micromanager,
+)
+from caiman_gui.io.tiff_ome import is_ome, read_ome
+from caiman_gui.io.tiff_scanimage import is_scanimage, read_scanimage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Sequence
 
-#: Seconds in a unit of time, µm in a unit of length, as the formats spell them.
-_SECONDS = {"": 1.0, "s": 1.0, "sec": 1.0, "second": 1.0, "seconds": 1.0, "ms": 1e-3, "msec": 1e-3,
-            "µs": 1e-6, "us": 1e-6, "min": 60.0, "h": 3600.0}  # fmt: skip
-_MICROMETRES = {"µm": 1.0, "um": 1.0, "micron": 1.0, "microns": 1.0, "micrometer": 1.0,
-                "micrometre": 1.0, "nm": 1e-3, "mm": 1e3, "cm": 1e4, "m": 1e6}  # fmt: skip
-_CENTIMETRE = 3  # value of the TIFF tag ResolutionUnit
+    from numpy.typing import NDArray
+
+    from caiman_gui.io.reader import ReadChoice
+    from caiman_gui.io.tiff_axes import Arrangement
+    from caiman_gui.io.tiff_dialect import Opened
+    from caiman_gui.io.tiff_index import PageIndex
+
+_SOFTWARE: Final = 305
+_MAX_RATE_HZ = 10_000
+_MAX_PIXEL_UM = 1_000
+#: Times that stand in the pages themselves are read from all of them up to this number: each is
+#: a place of its own on the disk.
+_MAX_STAMPED = 500
+#: Two frame rates that differ by less are the same.
+_SAME_RATE = 0.01
+_COLOURS = ("red", "green", "blue")
 
 
-@dataclass(frozen=True, slots=True)
-class TiffMetadata:
-    """Frame rate, pixel size and remarks; None and empty where the file is silent."""
+def read_dialect(opened: Opened) -> Dialect:
+    """Read the description of a file, whoever wrote it.
 
-    frame_rate_hz: float | None = None
-    frame_rate_source: str = ""
-    pixel_size_um: float | None = None
-    pixel_size_source: str = ""
-    notes: tuple[str, ...] = ()
+    Raises
+    ------
+    InputError
+        If it is of a kind that cannot be read.
+    """
+    texts = opened.first.descriptions()
+    if is_scanimage(opened.first.text(_SOFTWARE), texts[0] if texts else ""):
+        return read_scanimage(opened)
+    if is_lsm(opened):
+        return read_lsm(opened)
+    if is_metamorph(opened):
+        return read_metamorph(opened)
+    found = _described(texts, opened)
+    return with_micromanager(found, opened) if is_micromanager(opened) else found
 
 
-def read_metadata(tif: Any, notes: tuple[str, ...]) -> TiffMetadata:
-    """Read the metadata of an open ``tifffile.TiffFile``; the first plausible word counts.
+def _described(texts: Sequence[str], opened: Opened) -> Dialect:
+    for text in texts:
+        if is_ome(text):
+            return read_ome(text, opened)
+    for text in texts:
+        if text.startswith(("ImageJ=", "SCIFIO=")):
+            return read_imagej(text, opened)
+        if text.startswith('{"shape"'):
+            try:
+                return read_shaped(text, opened)
+            except DAMAGE:
+                continue
+    return Dialect()
+
+
+def read_facts(
+    opened: Opened,
+    dialect: Dialect,
+    found: Arrangement,
+    pages: NDArray[np.int64],
+    index: PageIndex,
+    choice: ReadChoice,
+    notes: list[str],
+) -> FileFacts:
+    """Put together what the file says about the frames of the chosen channel and plane.
 
     Parameters
     ----------
-    tif : tifffile.TiffFile
-    notes : tuple of str
-        Remarks about the axes, kept.
+    opened : Opened
+    dialect : Dialect
+    found : Arrangement
+        Of the pages.
+    pages : (T,) int64
+        Those that are read.
+    index : PageIndex
+    choice : ReadChoice
+    notes : list of str
+        What was found odd so far.
     """
-    rate, rate_source = _first(_frame_rates(tif), upper=10_000)
-    size, size_source = _first(_pixel_sizes(tif), upper=1_000)
-    return TiffMetadata(rate, rate_source, size, size_source, notes)
+    stamps = _stamps(dialect, pages, index)
+    rate = _plausible(dialect.rates, _MAX_RATE_HZ)
+    measured = _measured_rate(stamps, len(pages), dialect.stamp_source)
+    notes = [*notes, *dialect.notes, *found.notes]
+    if rate is None or rate.source.startswith("Micro-Manager"):  # its interval is only a wish
+        rate = measured or rate
+    elif measured is not None and abs(measured.value / rate.value - 1) > _SAME_RATE:
+        notes.append(
+            f"{opened.name} gives a frame rate of {rate.value:.4g} Hz, but its frames are "
+            f"stamped at {measured.value:.4g} Hz: frames may be missing."
+        )
+    channels = _channels(opened, dialect, found)
+    n_planes = found.pages.shape[1]
+    notes += _choices(opened.name, channels, n_planes, choice)
+    sizes = (*dialect.pixel_sizes, *tag_pixel_sizes(opened.first))
+    recorded = [*dialect.recorded, *tag_recorded(opened.first)]
+    is_complete = len(stamps) == len(pages) > 1 and bool((np.diff(stamps) >= 0).all())
+    return FileFacts(
+        format=_format(opened, dialect),
+        frame_rate=rate,
+        pixel_size=_plausible(sizes, _MAX_PIXEL_UM),
+        timestamps=Fact(stamps, dialect.stamp_source) if is_complete else None,
+        recorded=Fact(*recorded[0]) if recorded else None,
+        channels=channels,
+        n_planes=n_planes,
+        axes=_axes(found.pages.shape, opened),
+        notes=tuple(notes),
+    )
 
 
-def _first(
-    candidates: Iterator[tuple[float | None, str]], upper: float
-) -> tuple[float | None, str]:
+def _format(opened: Opened, dialect: Dialect) -> str:
+    base = "BigTIFF" if opened.first.source.is_big else "TIFF"
+    packed = COMPRESSIONS.get(opened.kind.compression, "")
+    return f"{dialect.format} {base}".strip() + (f" ({packed})" if packed else "")
+
+
+def _axes(shape: tuple[int, ...], opened: Opened) -> str:
+    letters = [letter for letter, n in zip("TZC", shape, strict=True) if n > 1 or letter == "T"]
+    return "".join(letters) + "YX" + ("S" if opened.kind.samples > 1 else "")
+
+
+def _channels(opened: Opened, dialect: Dialect, found: Arrangement) -> tuple[str, ...]:
+    """Name the channels: pages of their own, samples of a pixel, or both."""
+    n_outer, n_inner = found.pages.shape[2], opened.kind.n_channels
+    names = dialect.channels
+    if opened.kind.is_rgb:
+        outer = names if len(names) == n_outer else ("",) * n_outer
+        return tuple(f"{name} {colour}".strip() for name in outer for colour in _COLOURS)
+    return names if len(names) == n_outer * n_inner else ("",) * (n_outer * n_inner)
+
+
+def _choices(
+    name: str, channels: Sequence[str], n_planes: int, choice: ReadChoice
+) -> Iterable[str]:
+    if len(channels) > 1 and choice.channel == 1:
+        named = f" ({', '.join(channels)})" if all(channels) else ""
+        yield f"{name} holds {len(channels)} channels{named}; the first is read."
+    if n_planes > 1 and choice.plane == 1:
+        yield f"{name} holds {n_planes} planes; the first is read."
+
+
+def _plausible(candidates: Iterable[tuple[float | None, str]], upper: float) -> Fact[float] | None:
     for value, source in candidates:
         if value is not None and math.isfinite(value) and 0 < value <= upper:
-            return value, source
-    return None, ""
+            return Fact(value, source)
+    return None
 
 
-def _frame_rates(tif: Any) -> Iterator[tuple[float | None, str]]:
-    if tif.is_scanimage:
-        meta = (tif.scanimage_metadata or {}).get("FrameData") or {}
-        yield _number(meta.get("SI.hRoiManager.scanFrameRate")), "ScanImage scanFrameRate"
-    if tif.is_ome:
-        pixels = ome_pixels(tif)
-        step = _number(pixels.get("TimeIncrement"))
-        unit = _SECONDS.get(pixels.get("TimeIncrementUnit", "s"))
-        yield _inverse(step, unit), "OME TimeIncrement"
-    if tif.is_imagej:
-        meta = tif.imagej_metadata or {}
-        unit = _SECONDS.get(str(meta.get("tunit", "")).strip().lower())
-        yield _inverse(_number(meta.get("finterval")), unit), "ImageJ finterval"
-        yield _number(meta.get("fps")), "ImageJ fps"
-    for meta in tif.shaped_metadata or ():
-        yield _number(meta.get("frame_rate_hz")), "TIFF description"
+def _stamps(dialect: Dialect, pages: NDArray[np.int64], index: PageIndex) -> NDArray[np.float64]:
+    """Return the times of all frames, of the first and the last one, or none."""
+    nothing = np.empty(0)
+    if dialect.stamps is not None:
+        in_range = len(pages) > 0 and int(pages.max()) < len(dialect.stamps)
+        stamps = dialect.stamps[pages] if in_range else nothing
+        return stamps if np.isfinite(stamps).all() else nothing
+    if dialect.stamp is None or len(pages) < 2:
+        return nothing
+    wanted = pages if len(pages) <= _MAX_STAMPED else pages[[0, -1]]
+    times = []
+    for page in wanted.tolist():
+        try:
+            time = dialect.stamp(index.directory(page))
+        except DAMAGE:
+            time = None
+        if time is None or not math.isfinite(time):
+            return nothing
+        times.append(time)
+    return np.array(times)
 
 
-def _pixel_sizes(tif: Any) -> Iterator[tuple[float | None, str]]:
-    if tif.is_ome:
-        pixels = ome_pixels(tif)
-        unit = _MICROMETRES.get(pixels.get("PhysicalSizeXUnit", "µm"))
-        yield _product(_number(pixels.get("PhysicalSizeX")), unit), "OME PhysicalSizeX"
-    tags = tif.pages.first.tags
-    per_unit = _ratio(tags["XResolution"].value) if "XResolution" in tags else None
-    if tif.is_imagej:
-        name = str((tif.imagej_metadata or {}).get("unit", "")).strip().lower()
-        unit = _MICROMETRES.get(name.replace("\\u00b5", "µ").replace("μ", "µ"))
-        yield _inverse(per_unit, 1 / unit if unit else None), "ImageJ resolution"
-    elif "ResolutionUnit" in tags and int(tags["ResolutionUnit"].value) == _CENTIMETRE:
-        yield _inverse(per_unit, 1e-4), "TIFF resolution"  # inches are printers' settings
-    for meta in tif.shaped_metadata or ():
-        yield _number(meta.get("pixel_size_um")), "TIFF description"
-
-
-def ome_pixels(tif: Any) -> Mapping[str, str]:
-    """Return the attributes of OME's first ``Pixels`` element, empty if there is none."""
-    element = re.search(r"<(?:\w+:)?Pixels\b[^>]*>", tif.ome_metadata or "")
-    if element is None:
-        return {}
-    pairs = re.findall(r'(\w+)\s*=\s*"([^"]*)"', element.group())
-    return {name: value.replace("μ", "µ") for name, value in pairs}
-
-
-def _number(value: Any) -> float | None:
-    try:
-        return float(value)
-    except (TypeError, ValueError):
+def _measured_rate(stamps: NDArray[np.float64], n_frames: int, source: str) -> Fact[float] | None:
+    """Return the mean frame rate between the first and the last frame."""
+    if len(stamps) < 2 or not stamps[-1] > stamps[0]:
         return None
-
-
-def _ratio(value: Any) -> float | None:
-    try:
-        above, below = value
-        return float(above) / float(below)
-    except (TypeError, ValueError, ZeroDivisionError):
-        return None
-
-
-def _inverse(value: float | None, unit: float | None) -> float | None:
-    product = _product(value, unit)
-    return 1 / product if product else None
-
-
-def _product(value: float | None, unit: float | None) -> float | None:
-    return None if value is None or unit is None else value * unit
+    rate = (n_frames - 1) / float(stamps[-1] - stamps[0])
+    return _plausible([(rate, f"{source} of the first and last frame")], _MAX_RATE_HZ)
