@@ -9,6 +9,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 from caiman_gui.errors import InputError
+from caiman_gui.pipeline.workspace import movie_files
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,7 +50,7 @@ def _keep_for_undo(state: ProjectState, data_dir: Path, workspace: LayeredWorksp
         return
     wanted = {record.file for record in state.steps.values()}
     is_same_place = workspace.saved == data_dir
-    for file in workspace.saved.glob("motion-*"):
+    for file in movie_files(workspace.saved):
         own = workspace.folder / file.name
         if own.exists() or (is_same_place and file.name in wanted):
             continue
@@ -62,7 +63,7 @@ def _keep_for_undo(state: ProjectState, data_dir: Path, workspace: LayeredWorksp
 
 def adopt_files(crashed: Path, workspace: LayeredWorkspace) -> None:
     """Take over the heavy files of a session that crashed."""
-    for file in crashed.glob("work-*/motion-*"):
+    for file in (file for work in crashed.glob("work-*") for file in movie_files(work)):
         workspace.folder.mkdir(parents=True, exist_ok=True)
         own = workspace.folder / file.name
         try:
@@ -82,7 +83,7 @@ def with_found(paths: tuple[Path, ...], chosen: tuple[Path, ...]) -> tuple[Path,
 
 def drop_copies(own: Path, saved: Path, _task: Task) -> None:
     """Remove heavy files that saving has copied to another disk; a link costs nothing."""
-    for file in saved.glob("motion-*"):
+    for file in movie_files(saved):
         copy = own / file.name
         if copy.is_file() and not copy.samefile(file):
             with contextlib.suppress(OSError):  # still open: it goes with the session

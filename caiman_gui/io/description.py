@@ -142,7 +142,7 @@ def _joined_timestamps(parts: Sequence[FrameReader]) -> Fact[NDArray[np.float64]
 
 
 def _beside(sources: Sequence[Source], n_frames: int) -> FolderFacts | None:
-    """What lies beside the videos of a miniscope: timestamps and settings."""
+    """Return what lies beside the videos of a miniscope: timestamps and settings."""
     files = tuple(file for source in sources for file in source.files)
     folder = files[0].parent
     if files[0].suffix.lower() not in _VIDEO_SUFFIXES:

@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from caiman_gui.core.movie import BLOCK_BYTES
 from caiman_gui.pipeline.steps import step_named
 
@@ -58,16 +60,22 @@ def forecast(state: ProjectState, step: str) -> Forecast:
         memory_bytes=_PROGRAM_BYTES
         + _PIECES[name] * _piece_bytes(shape)
         + (_trace_bytes(state, shape) if name in _HOLDS_TRACES else 0),
-        disk_bytes=4 * math.prod(shape) if name == "motion" else 0,
+        disk_bytes=store_bytes(state) if _writes_movie(name, state) else 0,
         seconds=record.seconds if record is not None and record.seconds > 0 else None,
     )
 
 
 def store_bytes(state: ProjectState) -> int:
     """Bytes of the working copy of the prepared movie; 0 without a recording."""
-    from caiman_gui.io.store import space_needed
+    from caiman_gui.io.store_format import space_needed
 
-    return space_needed(state.shape) if state.recording is not None else 0
+    if state.recording is None:
+        return 0
+    return space_needed(state.shape, dtype=state.preparation.dtype(np.dtype(state.recording.dtype)))
+
+
+def _writes_movie(name: str, state: ProjectState) -> bool:
+    return name == "motion" or (name == "summary" and "motion" not in state.steps)
 
 
 def _piece_bytes(shape: tuple[int, int, int]) -> int:

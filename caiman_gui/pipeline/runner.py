@@ -8,13 +8,11 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from caiman_gui.core.checks import require_usable
 from caiman_gui.core.task import NULL_CONTEXT, SubContext, TaskContext
 from caiman_gui.errors import CaimanGuiError, DataError, ParameterError, ResourceError
 from caiman_gui.pipeline.forecast import forecast
 from caiman_gui.pipeline.measure import Meter, default_memory_bytes, size_text
+from caiman_gui.pipeline.step_work import WORK, Job, movie_file
 from caiman_gui.pipeline.steps import (
     STEP_NAMES,
     STEPS,
@@ -23,7 +21,6 @@ from caiman_gui.pipeline.steps import (
     status,
     step_key,
     step_named,
-    uses_filter,
     with_preparation,
 )
 from caiman_gui.pipeline.warnings import warnings
@@ -31,7 +28,6 @@ from caiman_gui.pipeline.workspace import (
     Workspace,
     current_movie,
     open_recording,
-    raw_movie,
     require_recording,
 )
 from caiman_gui.project.model import StepRecord
@@ -41,7 +37,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from caiman_gui.core.results import ComponentSet
     from caiman_gui.project.model import ProjectState
 
 __all__ = [
@@ -128,15 +123,11 @@ def run_step(
     _warn_of_memory(name, state, budget)
     threads = max(1, min(n_threads, budget // _BYTES_PER_THREAD))
     _keep_opencv_single_threaded()
-    file = _new_movie_file(workspace, key) if name == "motion" else ""
+    file = movie_file(name, key, state, workspace)
+    if file:
+        workspace.prepare()
     with _named_errors(step.title, state, workspace), Meter() as meter:
-        if name == "motion":
-            workspace.prepare()
-            changes = _run_motion(state, workspace, file, threads, ctx)
-        elif name == "sources":
-            changes = _run_sources(state, workspace, threads, ctx, on_found)
-        else:
-            changes = _RUN[name](state, workspace, threads, ctx)
+        changes = WORK[name](Job(state, workspace, file, threads, budget, ctx, on_found))
     ctx.check()
     record = StepRecord(
         key=key,
@@ -203,127 +194,6 @@ def run_steps(
     return state
 
 
-def _run_prepare(
-    state: ProjectState, workspace: Workspace, n_threads: int, ctx: TaskContext
-) -> dict[str, Any]:
-    from caiman_gui.pipeline.preparation import run_preparation
-
-    return run_preparation(state, n_threads, ctx)
-
-
-def _run_motion(
-    state: ProjectState, workspace: Workspace, file: str, n_threads: int, ctx: TaskContext
-) -> dict[str, Any]:
-    from caiman_gui.core.motion import correct_motion
-    from caiman_gui.io.store_writer import StoreWriter
-
-    with raw_movie(state) as movie, StoreWriter(workspace.path(file), movie.shape) as sink:
-        require_usable(movie)
-        motion = correct_motion(
-            movie, params=state.params.motion, sink=sink, n_threads=n_threads, ctx=ctx
-        )
-        ctx.check()
-        sink.commit()
-    return {"motion": motion}
-
-
-def _run_summary(
-    state: ProjectState, workspace: Workspace, n_threads: int, ctx: TaskContext
-) -> dict[str, Any]:
-    from caiman_gui.core.summary import summarise
-
-    with current_movie(state, workspace) as movie:
-        require_usable(movie)
-        images = summarise(
-            movie,
-            use_filter=uses_filter(state.params),
-            neuron_diameter_px=state.params.sources.neuron_diameter_px,
-            n_threads=n_threads,
-            ctx=ctx,
-        )
-    return {"summary": images}
-
-
-def _run_sources(
-    state: ProjectState,
-    workspace: Workspace,
-    n_threads: int,
-    ctx: TaskContext,
-    on_found: Callable[[NDArray[Any]], None] | None,
-) -> dict[str, Any]:
-    from caiman_gui.core.sources import extract_sources
-
-    assert state.summary is not None  # _require_upstream
-    with current_movie(state, workspace) as movie:
-        found = extract_sources(
-            movie,
-            params=state.params.sources,
-            kind=state.params.recording.kind,
-            frame_rate_hz=state.frame_rate_hz,
-            decay_time_s=state.decay_time_s,
-            summary=state.summary,
-            n_threads=n_threads,
-            ctx=ctx,
-            on_found=on_found,
-        )
-    # metrics and traces belonged to the components that are replaced
-    steps = {k: v for k, v in state.steps.items() if k not in ("quality", "traces")}
-    labels = state.labels if _same_footprints(state.components, found) else {}
-    return {"components": found, "steps": steps, "labels": labels}
-
-
-def _run_quality(
-    state: ProjectState, workspace: Workspace, n_threads: int, ctx: TaskContext
-) -> dict[str, Any]:
-    from caiman_gui.core.quality import measure_quality
-
-    assert state.components is not None
-    with current_movie(state, workspace) as movie:
-        measured = measure_quality(
-            state.components,
-            movie,
-            frame_rate_hz=state.frame_rate_hz,
-            decay_time_s=state.decay_time_s,
-            n_threads=n_threads,
-            ctx=ctx,
-        )
-    return {"components": measured}
-
-
-def _run_traces(
-    state: ProjectState, workspace: Workspace, n_threads: int, ctx: TaskContext
-) -> dict[str, Any]:
-    from caiman_gui.core.traces import process_traces
-
-    assert state.components is not None
-    processed = process_traces(
-        state.components,
-        params=state.params.traces,
-        frame_rate_hz=state.frame_rate_hz,
-        is_one_photon=state.params.recording.kind == "one-photon",
-        n_threads=n_threads,
-        ctx=ctx,
-    )
-    return {"components": processed}
-
-
-_RUN = {
-    "prepare": _run_prepare,
-    "summary": _run_summary,
-    "quality": _run_quality,
-    "traces": _run_traces,
-}
-
-
-def _new_movie_file(workspace: Workspace, key: str) -> str:
-    """Name that is not in use: an older state, or a viewer, may still read the older movie."""
-    file, count = f"motion-{key}.cgm", 1
-    while workspace.path(file).exists():
-        count += 1
-        file = f"motion-{key}-{count}.cgm"
-    return file
-
-
 def _require_upstream(name: str, state: ProjectState) -> None:
     for other in STEPS[name].needs:
         missing = state.summary is None if other == "summary" else state.components is None
@@ -349,15 +219,6 @@ def _warn_of_memory(name: str, state: ProjectState, budget: int) -> None:
             "%s may need %s of memory, the budget is %s",
             STEPS[name].title, size_text(needed), size_text(budget),
         )  # fmt: skip
-
-
-def _same_footprints(old: ComponentSet | None, new: ComponentSet) -> bool:
-    if old is None or old.ids != new.ids:
-        return False
-    return all(
-        np.array_equal(a.pixels, b.pixels) and np.array_equal(a.weights, b.weights)
-        for a, b in zip(old.items, new.items, strict=True)
-    )
 
 
 def _keep_opencv_single_threaded() -> None:

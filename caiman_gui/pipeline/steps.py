@@ -186,8 +186,23 @@ def status(name: str, state: ProjectState) -> StepStatus:
     return StepStatus.DONE if record.key == step_key(name, state) else StepStatus.STALE
 
 
+def movie_key(state: ProjectState) -> str:
+    """Key of the prepared movie, from which the name of its working copy is made."""
+    content = {
+        "recording": state.recording.fingerprint if state.recording is not None else "",
+        "fill": actual_key("prepare", state) if needs_findings(state.params) else "",
+        **_input(STEPS["motion"], state),
+    }
+    return _hash(content)
+
+
+def _hash(content: dict[str, Any]) -> str:
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
 def _input(step: Step, state: ProjectState) -> dict[str, Any]:
-    """What is read of the recording and done to it, empty if it is taken as it is."""
+    """Return what is read of the recording and done to it; empty if it is taken as it is."""
     read = state.params.recording.model_dump(include={"channel", "plane", "dataset", "axes"})
     content = {**read, **state.params.raw.model_dump()}
     defaults = RunParams()
@@ -214,5 +229,4 @@ def _key(name: str, state: ProjectState, before: dict[str, str]) -> str:
         "recording": state.recording.fingerprint if state.recording is not None else "",
         **_input(step, state),
     }
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
+    return _hash(content)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from caiman_gui.errors import InputError, ResourceError
+from caiman_gui.project.model import MOVIE_PREFIXES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from caiman_gui.core.movie import Movie
     from caiman_gui.io.reader import ReadChoice
     from caiman_gui.params.run import RunParams
-    from caiman_gui.project.model import ProjectState, RecordingRef
+    from caiman_gui.project.model import ProjectState, RecordingRef, StepRecord
 
 
 logger = logging.getLogger(__name__)
@@ -78,11 +79,16 @@ class Workspace:
     def clean(self, state: ProjectState) -> None:
         """Remove corrected movies that the state does not refer to, and unfinished files."""
         wanted = {record.file for record in state.steps.values()}
-        leftovers = [*self.folder.glob("motion-*"), *self.folder.glob(".motion-*.part")]
-        for path in leftovers:
+        unfinished = [p for x in MOVIE_PREFIXES for p in self.folder.glob(f".{x}*.part")]
+        for path in (*movie_files(self.folder), *unfinished):
             if path.name not in wanted and path.is_file():
                 with contextlib.suppress(OSError):  # still open elsewhere: the next clean gets it
                     path.unlink()
+
+
+def movie_files(folder: Path) -> list[Path]:
+    """Return the corrected and prepared movies in a data folder."""
+    return [path for prefix in MOVIE_PREFIXES for path in sorted(folder.glob(f"{prefix}*"))]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -255,34 +261,54 @@ def prepared(movie: Movie, state: ProjectState) -> Movie:
     return PreparedMovie(movie, preparation, fill)
 
 
+def movie_record(state: ProjectState) -> StepRecord | None:
+    """Return the step that wrote the movie later steps read; None: they read the recording."""
+    for name in ("motion", "summary"):
+        record = state.steps.get(name)
+        if record is not None and (record.file or name == "motion"):
+            return record
+    return None
+
+
 @contextlib.contextmanager
 def current_movie(state: ProjectState, workspace: Workspace) -> Iterator[Movie]:
-    """Open the corrected movie if motion correction was run, else the raw movie.
+    """Open the movie that later steps read: corrected, or as prepared.
 
     Raises
     ------
     InputError
         If the file is missing or damaged.
     """
-    record = state.steps.get("motion")
-    if record is None:
-        with raw_movie(state) as movie:
+    record = movie_record(state)
+    is_needed = "motion" in state.steps
+    if record is None or not (is_needed or workspace.path(record.file).is_file()):
+        with raw_movie(state) as movie:  # slower, but the same
             yield movie
         return
+    with working_movie(workspace, record.file) as stored:
+        yield stored
+
+
+@contextlib.contextmanager
+def working_movie(workspace: Workspace, file: str) -> Iterator[Movie]:
+    """Open a movie of the data folder.
+
+    Raises
+    ------
+    InputError
+        If the file is missing or damaged.
+    """
     from caiman_gui.io.store import StoredMovie
 
-    path = workspace.path(record.file)
+    path = workspace.path(file)
     if not path.is_file():
         raise InputError(
             "The corrected movie is missing",
             f"{path} is not there.",
             "Run motion correction again.",
         )
-    corrected = StoredMovie(path)
-    try:
-        yield corrected
-    finally:
-        corrected.close()
+    with StoredMovie(path) as stored:
+        yield stored
 
 
 def _size(shape: tuple[int, int, int]) -> str:

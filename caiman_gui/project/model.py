@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from caiman_gui.core.findings import Findings, FrameTimes
     from caiman_gui.core.results import ComponentSet, Label, MotionResult, SummaryImages
 
+#: Beginnings of the names of large movie files in the data folder: corrected, and prepared.
+CORRECTED_PREFIX, PREPARED_PREFIX = "motion-", "movie-"
+MOVIE_PREFIXES = (CORRECTED_PREFIX, PREPARED_PREFIX)
 #: Used, and said to be assumed, when neither the file nor the user tells the frame rate.
 ASSUMED_FRAME_RATE_HZ = 30.0
 

@@ -23,6 +23,7 @@ from caiman_gui.files import atomic_path, exists, require_space, storage_error, 
 from caiman_gui.params.run import GROUPS, RunParams, validated
 from caiman_gui.project.manifest import FORMAT, SCHEMA, Manifest, read_manifest
 from caiman_gui.project.model import (
+    MOVIE_PREFIXES,
     DatasetRef,
     HistoryEntry,
     ProjectState,
@@ -41,7 +42,7 @@ from caiman_gui.project.parts import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-#: Attribute of the state -> beginning of its file's name. "motion-" is the corrected movie.
+#: Attribute of the state -> beginning of its file's name.
 _PREFIXES = {
     "times": "times",
     "findings": "findings",
@@ -57,7 +58,7 @@ _READERS: dict[str, Callable[[Path], Any]] = {
     "components": read_components_part,
 }
 #: Beginnings of the names of files in the data folder that belong to the project.
-_OWN = (*(f"{prefix}-" for prefix in _PREFIXES.values()), "motion-")
+_OWN = (*(f"{prefix}-" for prefix in _PREFIXES.values()), *MOVIE_PREFIXES)
 
 
 @dataclass(frozen=True, eq=False)
@@ -357,7 +358,9 @@ def _inconsistent(path: Path, why: str) -> InputError:
 def _remove_stale(folder: Path, wanted: set[str]) -> None:
     """Remove files of the project that the saved state does not refer to."""
     for file in folder.iterdir():
-        is_part = file.name.startswith(tuple(f".{own}" for own in _OWN[:-1]))  # a crash left it
+        is_part = file.name.startswith(
+            tuple(f".{own}" for own in _OWN if own not in MOVIE_PREFIXES)
+        )  # a crash left it
         if (file.name.startswith(_OWN) and file.name not in wanted) or is_part:
             with suppress(OSError):  # still open elsewhere: the next save gets it
                 file.unlink()

@@ -10,6 +10,7 @@ from pipeline_fakes import SHAPE, FakeSteps, ListContext, a_state, motion_result
 
 from caiman_gui.core.task import Cancelled
 from caiman_gui.errors import DataError, InputError, NoResultError, ParameterError, ResourceError
+from caiman_gui.io.store_format import space_needed
 from caiman_gui.pipeline.forecast import forecast
 from caiman_gui.pipeline.measure import Meter, default_memory_bytes, size_text
 from caiman_gui.pipeline.runner import (
@@ -245,7 +246,7 @@ def test_a_shift_at_the_limit_is_a_warning():
 def test_a_forecast_needs_a_recording_and_knows_the_last_run(fakes, state, workspace):
     assert forecast(ProjectState(), "motion").memory_bytes == 0
     before = forecast(state, "motion")
-    assert before.disk_bytes == 4 * 40 * 16 * 12
+    assert before.disk_bytes == space_needed((40, 16, 12), dtype=np.uint16)
     assert before.seconds is None
     done = run_step("motion", state, workspace=workspace, **OPTIONS)
     assert forecast(done, "motion").seconds == done.steps["motion"].seconds

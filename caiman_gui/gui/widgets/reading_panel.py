@@ -90,7 +90,7 @@ class ReadingPanel(QWidget):
         self.plane.setCurrentIndex(plane - 1)
         shown = {
             "dataset": len(recording.datasets) > 1,
-            "axes": bool(recording.axes),
+            "axes": bool(recording.datasets) or recording.format.startswith("NumPy"),
             "channel": len(recording.channels) > 1,
             "plane": recording.n_planes > 1,
         }

@@ -1,0 +1,208 @@
+"""What each step does with a project state: opens the movie it needs and calls the algorithm."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from caiman_gui.core.checks import require_usable
+from caiman_gui.core.task import SubContext
+from caiman_gui.pipeline.steps import STEPS, movie_key, uses_filter
+from caiman_gui.pipeline.workspace import current_movie, raw_movie, working_movie
+from caiman_gui.project.model import CORRECTED_PREFIX, PREPARED_PREFIX
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from caiman_gui.core.results import ComponentSet
+    from caiman_gui.core.task import TaskContext
+    from caiman_gui.pipeline.workspace import Workspace
+    from caiman_gui.project.model import ProjectState
+
+#: Share of the progress of summary images for storing the movie, where it is not stored yet.
+_STORE_SHARE = 0.4
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Job:
+    """One run of a step.
+
+    Attributes
+    ----------
+    state : ProjectState
+    workspace : Workspace
+    file : str
+        Name of the movie to write; empty if the step writes none.
+    n_threads, memory_bytes : int
+        What it may use.
+    ctx : TaskContext
+    on_found : callable or None
+        Gets the centres (n, 2) found so far while sources are searched.
+    """
+
+    state: ProjectState
+    workspace: Workspace
+    file: str
+    n_threads: int
+    memory_bytes: int
+    ctx: TaskContext
+    on_found: Callable[[NDArray[Any]], None] | None = None
+
+
+def movie_file(name: str, key: str, state: ProjectState, workspace: Workspace) -> str:
+    """Name of the movie that a step writes; empty if it writes none.
+
+    A corrected movie gets a name that is not in use: an older state, or a viewer, may still read
+    the older one. Without motion correction, the first step that reads all frames keeps them.
+    """
+    if name == "summary" and "motion" not in state.steps:
+        return f"{PREPARED_PREFIX}{movie_key(state)}.cgm"
+    if name != "motion":
+        return ""
+    file, count = f"{CORRECTED_PREFIX}{key}.cgm", 1
+    while workspace.path(file).exists():
+        count += 1
+        file = f"{CORRECTED_PREFIX}{key}-{count}.cgm"
+    return file
+
+
+def _prepare(job: Job) -> dict[str, Any]:
+    from caiman_gui.pipeline.preparation import run_preparation
+
+    return run_preparation(job.state, job.n_threads, job.ctx)
+
+
+def _motion(job: Job) -> dict[str, Any]:
+    from caiman_gui.core.motion import correct_motion
+    from caiman_gui.io.store_writer import StoreWriter
+
+    path = job.workspace.path(job.file)
+    with raw_movie(job.state) as movie, StoreWriter(path, movie.shape) as sink:
+        require_usable(movie)
+        motion = correct_motion(
+            movie,
+            params=job.state.params.motion,
+            sink=sink,
+            n_threads=job.n_threads,
+            ctx=job.ctx,
+        )
+        job.ctx.check()
+        sink.commit()
+    return {"motion": motion}
+
+
+def _summary(job: Job) -> dict[str, Any]:
+    from caiman_gui.core.summary import summarise
+
+    state, ctx = job.state, job.ctx
+    if job.file and not job.workspace.is_whole(job.file):
+        _store(job, SubContext(ctx, 0.0, _STORE_SHARE, "Storing the movie"))
+        ctx = SubContext(ctx, _STORE_SHARE, 1.0, STEPS["summary"].title)
+    opened = (
+        working_movie(job.workspace, job.file) if job.file else current_movie(state, job.workspace)
+    )
+    with opened as movie:
+        require_usable(movie)
+        images = summarise(
+            movie,
+            use_filter=uses_filter(state.params),
+            neuron_diameter_px=state.params.sources.neuron_diameter_px,
+            n_threads=job.n_threads,
+            ctx=ctx,
+        )
+    return {"summary": images}
+
+
+def _store(job: Job, ctx: TaskContext) -> None:
+    """Write the working copy of a movie that is not corrected; goes on with an unfinished one."""
+    from caiman_gui.io.convert import convert
+
+    with raw_movie(job.state) as movie:
+        require_usable(movie)
+        convert(
+            movie,
+            job.workspace.path(job.file),
+            key=movie_key(job.state),
+            memory_bytes=job.memory_bytes,
+            ctx=ctx,
+        )
+
+
+def _sources(job: Job) -> dict[str, Any]:
+    from caiman_gui.core.sources import extract_sources
+
+    state = job.state
+    assert state.summary is not None  # the runner has made sure of it
+    with current_movie(state, job.workspace) as movie:
+        found = extract_sources(
+            movie,
+            params=state.params.sources,
+            kind=state.params.recording.kind,
+            frame_rate_hz=state.frame_rate_hz,
+            decay_time_s=state.decay_time_s,
+            summary=state.summary,
+            n_threads=job.n_threads,
+            ctx=job.ctx,
+            on_found=job.on_found,
+        )
+    # metrics and traces belonged to the components that are replaced
+    steps = {k: v for k, v in state.steps.items() if k not in ("quality", "traces")}
+    labels = state.labels if _same_footprints(state.components, found) else {}
+    return {"components": found, "steps": steps, "labels": labels}
+
+
+def _quality(job: Job) -> dict[str, Any]:
+    from caiman_gui.core.quality import measure_quality
+
+    state = job.state
+    assert state.components is not None
+    with current_movie(state, job.workspace) as movie:
+        measured = measure_quality(
+            state.components,
+            movie,
+            frame_rate_hz=state.frame_rate_hz,
+            decay_time_s=state.decay_time_s,
+            n_threads=job.n_threads,
+            ctx=job.ctx,
+        )
+    return {"components": measured}
+
+
+def _traces(job: Job) -> dict[str, Any]:
+    from caiman_gui.core.traces import process_traces
+
+    state = job.state
+    assert state.components is not None
+    processed = process_traces(
+        state.components,
+        params=state.params.traces,
+        frame_rate_hz=state.frame_rate_hz,
+        is_one_photon=state.params.recording.kind == "one-photon",
+        n_threads=job.n_threads,
+        ctx=job.ctx,
+    )
+    return {"components": processed}
+
+
+#: Step -> what it does; each returns the attributes of the state that change.
+WORK: dict[str, Callable[[Job], dict[str, Any]]] = {
+    "prepare": _prepare,
+    "motion": _motion,
+    "summary": _summary,
+    "sources": _sources,
+    "quality": _quality,
+    "traces": _traces,
+}
+
+
+def _same_footprints(old: ComponentSet | None, new: ComponentSet) -> bool:
+    if old is None or old.ids != new.ids:
+        return False
+    return all(
+        np.array_equal(a.pixels, b.pixels) and np.array_equal(a.weights, b.weights)
+        for a, b in zip(old.items, new.items, strict=True)
+    )
