@@ -5,12 +5,14 @@ from __future__ import annotations
 import io
 import logging
 import struct
+from math import prod
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import tifffile
 
 from caiman_gui.errors import InputError
+from caiman_gui.io.image_header import jpeg2000_size, jpeg_size
 from caiman_gui.io.tiff_ifd import DamagedTiff
 from caiman_gui.io.tiff_kind import COMPRESSIONS, read_segments
 
@@ -33,8 +35,6 @@ _SUSPICIOUS_BYTES = 2**26
 _MAX_RATIO = 2000
 #: Segments of a page that lie within this of each other are read by one call.
 _MAX_GAP_BYTES = 2**16
-#: Where the size of an image stands in its own header.
-_HEADER_BYTES = 2**16
 
 
 class PageDecoder:
@@ -129,13 +129,13 @@ class PageDecoder:
     def _require_size(self, data: bytes) -> None:
         """Refuse an image inside the image that claims to be much larger than its place."""
         if self._kind.compression in _JPEG:
-            claimed = _jpeg_pixels(data)
+            claimed = jpeg_size(data)
         elif self._kind.compression in _JPEG_2000:
-            claimed = _jpeg2000_pixels(data)
+            claimed = jpeg2000_size(data)
         else:
             return
         rows, columns = self._kind.segment_shape
-        if claimed > 4 * (rows + 64) * (columns + 64):
+        if claimed is not None and prod(claimed) > 4 * (rows + 64) * (columns + 64):
             raise DamagedTiff("a compressed image in it claims to be larger than its frame")
 
 
@@ -175,29 +175,3 @@ def _lone_page(order: str, kind: PageKind) -> bytes:
             entries += head + value.ljust(4, b"\0")
     start = (b"II" if order == "<" else b"MM") + struct.pack(order + "HIH", 42, 8, len(tags))
     return start + entries + bytes(4) + values
-
-
-def _jpeg_pixels(data: bytes) -> int:
-    """Return the pixels that a JPEG stream claims; 0 if it does not say."""
-    at = 2
-    while at + 9 <= min(len(data), _HEADER_BYTES):
-        if data[at] != 0xFF:
-            return 0
-        marker = data[at + 1]
-        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            height, width = struct.unpack_from(">HH", data, at + 5)
-            return int(height * width)
-        if marker == 0xFF or marker == 0x01 or 0xD0 <= marker <= 0xD8:  # they have no length
-            at += 1 if marker == 0xFF else 2
-            continue
-        at += 2 + struct.unpack_from(">H", data, at + 2)[0]
-    return 0
-
-
-def _jpeg2000_pixels(data: bytes) -> int:
-    """Return the pixels that a JPEG 2000 stream claims; 0 if it does not say."""
-    at = data.find(b"\xff\x4f\xff\x51", 0, _HEADER_BYTES)
-    if at < 0 or at + 24 > len(data):
-        return 0
-    right, bottom, left, top = struct.unpack_from(">IIII", data, at + 8)
-    return int(max(0, right - left) * max(0, bottom - top))
