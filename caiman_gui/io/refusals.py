@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 DAMAGE = (
     ValueError, IndexError, KeyError, TypeError, AttributeError, OSError, EOFError,
     OverflowError, AssertionError, ZeroDivisionError, RuntimeError, MemoryError, struct.error,
-    zlib.error,
+    zlib.error, SystemError,  # the last one from codecs that are given sizes below zero
 )  # fmt: skip
 _COPY_HINT = "The file was probably not written or copied to the end: copy or export it again."
 

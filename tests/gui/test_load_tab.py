@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QLabel, QLineEdit, QPushButton
 
 from caiman_gui.gui.presets import change_microscope
 from caiman_gui.gui.tabs.load_tab import LoadTab
-from caiman_gui.gui.widgets.drop import natural_key, sort_files
+from caiman_gui.gui.widgets.drop import sort_files
 from caiman_gui.params.recording import RecordingParams
 from caiman_gui.params.run import RunParams
 
@@ -124,15 +124,17 @@ def test_too_short_a_movie_is_said(
 
 
 def test_dropped_files_are_told_apart(tmp_path: Path) -> None:
-    for name in ("day10.tif", "day2.TIF", "notes.txt"):
+    for name in ("day10.tif", "day2.TIF", "mine.json"):
         (tmp_path / name).touch()
-    project = tmp_path / "a.cgproj"
+    frames = tmp_path / "frames"
+    frames.mkdir()
+    found = sort_files([*tmp_path.iterdir()])
+    assert [p.name for p in found.movies] == ["day2.TIF", "day10.tif", "frames"]
+    assert [p.name for p in found.parameters] == ["mine.json"]
+    assert found.projects == ()
+    project = frames / "a.cgproj"
     project.touch()
-    found = sort_files([tmp_path])
-    assert [p.name for p in found.movies] == ["day2.TIF", "day10.tif"]
-    assert found.projects == (project,)
-    assert [p.name for p in found.others] == ["notes.txt"]
-    assert natural_key(Path("x2")) < natural_key(Path("x10"))
+    assert sort_files([frames]).projects == (project,)
 
 
 def test_another_microscope_brings_its_parameters_as_one_step(
