@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
@@ -110,6 +111,9 @@ class TiffMovie:
         dialect = read_dialect(opened)
         notes = [note] if note else []
         notes += require_complete(self._pages, chain, dialect)
+        if dialect.table is not None and index.n_pages != opened.n_pages:  # more were found
+            opened = replace(opened, numbers=np.arange(index.n_pages))
+            dialect = read_dialect(opened)
         if not kind.is_plain:
             self._pages.decoder()  # tells what cannot be decoded
         found = arrange(dialect, index.n_pages, name, choice.axes)

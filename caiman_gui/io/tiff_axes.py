@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from caiman_gui.errors import InputError
+from caiman_gui.io.tiff_dialect import counted
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -85,7 +86,7 @@ def _fitted(
         return "T", (n_pages,), ()
     tail = n_pages - n_slow * inner
     notes = (
-        (f"The last {tail} images of {name} belong to an incomplete frame, and are left out.",)
+        (f"Left out of {name}: {counted(tail, 'image')} of an incomplete frame at its end.",)
         if tail
         else ()
     )

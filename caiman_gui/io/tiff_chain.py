@@ -82,6 +82,8 @@ class _Walk:
         self._rows = array("q")
         self._guess = 512
         self._n_pages = 0
+        self._top = 0
+        self._jumped: list[range] = []
 
     def follow(self, is_jumping: bool) -> Chain:
         if not 0 < self._source.first < self._source.size:
@@ -92,7 +94,8 @@ class _Walk:
         at, is_cut, seen, last = self._source.first, False, set[int](), [(0, 0, -1)] * 3
         patience, waited = 1, 0
         while at:
-            found = None if at in seen or self._n_pages > MAX_PAGES else self._visit(at)
+            is_circle = at in seen or (at <= self._top and self._was_jumped_over(at))
+            found = None if is_circle or self._n_pages > MAX_PAGES else self._visit(at)
             if found is None:
                 is_cut = True
                 break
@@ -117,6 +120,13 @@ class _Walk:
     def _add(self, *row: int) -> None:
         self._rows.extend(row)
         self._n_pages += row[COUNT]
+        at, step, n_pages = row[IFD], row[IFD_STEP], row[COUNT]
+        self._top = max(self._top, at, at + (n_pages - 1) * step)
+        if n_pages > 1:
+            self._jumped.append(range(at, at + n_pages * step, step))
+
+    def _was_jumped_over(self, at: int) -> bool:
+        return any(at in places for places in self._jumped)
 
     def _visit(self, at: int) -> tuple[int, int, int] | None:
         """Return template, place of the pixels and of the next page; None if there is no page."""

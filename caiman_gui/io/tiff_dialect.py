@@ -191,6 +191,11 @@ def tag_recorded(first: Directory) -> tuple[tuple[str, str], ...]:
     return ((f"{date.replace(':', '-')}T{time}", "TIFF DateTime"),)
 
 
+def counted(n: int, word: str) -> str:
+    """Return "1 frame", "2 frames"."""
+    return f"{n} {word}" if n == 1 else f"{n} {word}s"
+
+
 def number(value: Any) -> float | None:
     """Return a real number, None if it is none."""
     try:

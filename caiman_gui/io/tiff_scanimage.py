@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from caiman_gui.io.tiff_dialect import Candidates, Dialect, number, product
+from caiman_gui.io.tiff_dialect import Candidates, Dialect, counted, number, product
 from caiman_gui.io.tiff_ifd import DESCRIPTION
 
 if TYPE_CHECKING:
@@ -188,13 +188,13 @@ def _table(
     kept = kept.reshape(-1, layout.n_slices, 1)
     notes = []
     if layout.flyback:
+        flyback = counted(layout.flyback, "flyback frame")
         notes.append(
-            f"{layout.flyback} flyback frames after each volume of {layout.n_slices} planes in "
-            f"{name} are left out."
+            f"Left out of {name}: {flyback} after each volume of {layout.n_slices} planes."
         )
     left_out = (n_images - n_volumes * layout.period) * layout.n_channels + rest
     if left_out:
-        notes.append(f"{left_out} images of {name} belong to incomplete volumes, and are left out.")
+        notes.append(f"Left out of {name}: {counted(left_out, 'image')} of incomplete volumes.")
     return kept * layout.n_channels + np.arange(layout.n_channels, dtype=np.int64), notes
 
 
