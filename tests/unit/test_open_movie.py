@@ -16,7 +16,8 @@ from caiman_gui.core.movie import Movie
 from caiman_gui.errors import InputError
 from caiman_gui.io.fingerprint import fingerprint
 from caiman_gui.io.movie import MovieFile, open_movie
-from caiman_gui.io.tiff import TiffMovie
+from caiman_gui.io.plain import PlainFrames
+from caiman_gui.io.reader import Fact, ReadChoice
 
 SHAPE = (40, 30, 42)
 
@@ -90,9 +91,8 @@ def test_imagej_frame_rate_and_pixel_size(tmp_path: Path, frames: np.ndarray) ->
     meta = {"axes": "TYX", "finterval": 0.05, "unit": "um"}
     tifffile.imwrite(tmp_path / "a.tif", frames, imagej=True, resolution=(2, 2), metadata=meta)
     with open_movie([tmp_path / "a.tif"]) as movie:
-        assert movie.info.frame_rate_hz == pytest.approx(20)
-        assert movie.info.frame_rate_source == "ImageJ finterval"
-        assert movie.info.pixel_size_um == pytest.approx(0.5)
+        assert movie.info.frame_rate == Fact(pytest.approx(20), "ImageJ finterval")
+        assert movie.info.pixel_size == Fact(pytest.approx(0.5), "ImageJ resolution")
         assert movie.info.notes == ()
 
 
@@ -105,16 +105,15 @@ def test_ome_frame_rate_and_pixel_size(tmp_path: Path, frames: np.ndarray) -> No
     }
     tifffile.imwrite(tmp_path / "a.ome.tif", frames, metadata=meta)
     with open_movie([tmp_path / "a.ome.tif"]) as movie:
-        assert movie.info.frame_rate_hz == pytest.approx(20)
-        assert movie.info.frame_rate_source == "OME TimeIncrement"
-        assert movie.info.pixel_size_um == pytest.approx(1.3)
+        assert movie.info.frame_rate == Fact(pytest.approx(20), "OME TimeIncrement")
+        assert movie.info.pixel_size == Fact(pytest.approx(1.3), "OME PhysicalSizeX")
 
 
 def test_a_file_that_says_nothing_is_not_guessed_at(tmp_path: Path, frames: np.ndarray) -> None:
     tifffile.imwrite(tmp_path / "a.tif", frames)
     with open_movie([tmp_path / "a.tif"]) as movie:
-        assert movie.info.frame_rate_hz is None
-        assert movie.info.pixel_size_um is None
+        assert movie.info.frame_rate is None
+        assert movie.info.pixel_size is None
 
 
 def test_a_z_stack_is_read_as_time_and_says_so(tmp_path: Path, frames: np.ndarray) -> None:
@@ -124,17 +123,24 @@ def test_a_z_stack_is_read_as_time_and_says_so(tmp_path: Path, frames: np.ndarra
         assert "read as frames" in movie.info.notes[0]
 
 
-@pytest.mark.parametrize(("axes", "word"), [("TCYX", "2 channels"), ("TZYX", "2 planes")])
-def test_channels_and_planes_are_counted(
-    tmp_path: Path, frames: np.ndarray, axes: str, word: str
+@pytest.mark.parametrize(
+    ("axes", "choice", "words"),
+    [
+        ("TCYX", ReadChoice(channel=2), "2 channels; the first is read"),
+        ("TZYX", ReadChoice(plane=2), "2 planes; the first is read"),
+    ],
+)
+def test_channels_and_planes_are_chosen(
+    tmp_path: Path, frames: np.ndarray, axes: str, choice: ReadChoice, words: str
 ) -> None:
     stack = frames.reshape(20, 2, 30, 42)
     tifffile.imwrite(tmp_path / "a.tif", stack, imagej=True, metadata={"axes": axes})
-    with pytest.raises(InputError) as caught:
-        open_movie([tmp_path / "a.tif"])
-    assert word in caught.value.detail
-    assert "20 frames" in caught.value.detail
-    assert "Export one channel" in caught.value.hint
+    with open_movie([tmp_path / "a.tif"]) as movie:
+        assert words in movie.info.notes[0]
+        np.testing.assert_array_equal(movie.frames(0, 20), stack[:, 0])
+    with open_movie([tmp_path / "a.tif"], choice) as movie:
+        assert movie.info.notes == ()
+        np.testing.assert_array_equal(movie.frames(0, 20), stack[:, 1])
 
 
 def test_four_axes_of_which_one_is_single_are_fine(tmp_path: Path, frames: np.ndarray) -> None:
@@ -142,14 +148,16 @@ def test_four_axes_of_which_one_is_single_are_fine(tmp_path: Path, frames: np.nd
     np.testing.assert_array_equal(read_all(tmp_path / "a.tif"), frames)
 
 
-def test_colour_bool_and_complex_are_refused(tmp_path: Path, frames: np.ndarray) -> None:
+def test_colours_are_channels_and_complex_numbers_are_refused(
+    tmp_path: Path, frames: np.ndarray
+) -> None:
     rgb = (frames[:3, :, :, None] // 20).astype(np.uint8).repeat(3, axis=3)
     tifffile.imwrite(tmp_path / "rgb.tif", rgb, photometric="rgb")
-    tifffile.imwrite(tmp_path / "bool.tif", frames > 2000)
     tifffile.imwrite(tmp_path / "complex.tif", frames.astype(np.complex64))
-    for name, word in (("rgb", "colour"), ("bool", "bool"), ("complex", "complex64")):
-        with pytest.raises(InputError, match=word):
-            open_movie([tmp_path / f"{name}.tif"])
+    with open_movie([tmp_path / "rgb.tif"]) as movie:
+        assert movie.info.channels == ("red", "green", "blue")
+    with pytest.raises(InputError, match="complex64"):
+        open_movie([tmp_path / "complex.tif"])
 
 
 @pytest.mark.parametrize("share", [0.0005, 0.001, 0.01, 0.3, 0.8, 0.99])
@@ -203,7 +211,7 @@ def test_files_that_are_no_movie(tmp_path: Path) -> None:
     (tmp_path / "hdf.tif").write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(100))
     (tmp_path / "folder.tif").mkdir()
     for name, word in (
-        ("text", "not a TIFF"),
+        ("text", "format of the file is not known"),
         ("empty", "empty"),
         ("hdf", "HDF5"),
         ("folder", "folder"),
@@ -260,7 +268,7 @@ def test_a_failing_disk_is_not_called_a_damaged_file(
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
     with open_movie([path]) as movie:
-        monkeypatch.setattr(TiffMovie, "_read_plain", fail)
+        monkeypatch.setattr(PlainFrames, "read", fail)
         with pytest.raises(InputError, match="Check that the disk is connected"):
             movie.frames(0, 1)
 
