@@ -10,9 +10,9 @@ import numpy as np
 from caiman_gui.core.task import NULL_CONTEXT
 from caiman_gui.errors import ParameterError
 from caiman_gui.files import atomic_path
-from caiman_gui.io.clip_render import left_out, render_panes, require_drawable
+from caiman_gui.io.clip_render import left_out, render_panes
 from caiman_gui.io.clip_source import clip_frames
-from caiman_gui.io.clip_style import CLIP_FORMATS, panes_shape
+from caiman_gui.io.clip_style import CLIP_FORMATS, panes_shape, require_drawable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from caiman_gui.errors import ParameterError
 from caiman_gui.io.clip_outline import draw_outline
 from caiman_gui.io.clip_overlay import draw, lay_out
-from caiman_gui.io.clip_style import GAP_PX, MAX_SIDE_PX, panes_shape, time_text
+from caiman_gui.io.clip_style import GAP_PX, panes_shape, require_drawable, time_text
 from caiman_gui.io.color_tables import color_table
 
 if TYPE_CHECKING:
@@ -165,34 +164,6 @@ def left_out(
         words = "" if time_s is None else time_words(time_s, style, longest_s)
         found.update(dict.fromkeys(lay_out(shape, style, _widest(words)).left_out))
     return tuple(found)
-
-
-def require_drawable(shapes: Sequence[tuple[int, int]], styles: Sequence[ClipStyle]) -> None:
-    """Refuse pictures that are too large to be made, or smaller than their scale bar.
-
-    Raises
-    ------
-    ParameterError
-        Saying which size or length, and the limit.
-    """
-    for shape, style in zip(shapes, styles, strict=True):
-        length, words = style.bar_length(shape)
-        width = style.cropped_shape(shape)[1]
-        if style.show_scale_bar and length > width:
-            raise ParameterError(
-                "The scale bar is too long",
-                f"A bar of {words} takes {length:.0f} px; the picture is {width} px wide.",
-                "Choose a shorter one, or leave the length empty.",
-            )
-    pictures = [style.picture_shape(shape) for shape, style in zip(shapes, styles, strict=True)]
-    height, width = panes_shape(pictures)
-    if max(height, width) > MAX_SIDE_PX:
-        raise ParameterError(
-            "The picture would be too large",
-            f"It would have {width:,} x {height:,} px; at most {MAX_SIDE_PX:,} px are possible "
-            "on each side.",
-            "Choose a smaller size, or fewer views side by side.",
-        )
 
 
 @lru_cache(maxsize=8)

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from caiman_gui.errors import ParameterError
 from caiman_gui.io.color_tables import COLOR_MAPS
 
 if TYPE_CHECKING:
@@ -194,10 +195,10 @@ class ClipFormat:
 
 CLIP_FORMATS = {
     "mp4": ClipFormat(
-        "MP4 video", ".mp4", "For talks, websites and messages; plays everywhere, small.", 60.0
+        "MP4 video", ".mp4", "For talks and web pages: small, and plays everywhere.", 60.0
     ),
     "gif": ClipFormat(
-        "GIF animation", ".gif", "Plays by itself in slides and web pages; large.", 50.0
+        "GIF animation", ".gif", "Plays by itself in slides and web pages; large files.", 50.0
     ),
     "avi": ClipFormat(
         "AVI video (MJPEG)", ".avi", "For ImageJ and older programs; larger than MP4.", 60.0
@@ -205,29 +206,29 @@ CLIP_FORMATS = {
     "tiff": ClipFormat(
         "TIFF, original values",
         ".tif",
-        "For analysis: the values of the movie, with frame rate and pixel size; Fiji opens it.",
+        "The values themselves, with frame rate and pixel size; opens in Fiji.",
         is_drawn=False,
     ),
     "tiff-rgb": ClipFormat(
-        "TIFF, as shown", ".tif", "Pictures with colours, scale bar and time, without any loss."
+        "TIFF, as shown", ".tif", "Colours, scale bar and time, without any loss; opens in Fiji."
     ),
 }
 
 FRAME_FORMATS = {
-    "png": ClipFormat("PNG picture", ".png", "As shown, with scale bar and time; for slides."),
+    "png": ClipFormat("PNG picture", ".png", "As shown, with scale bar and time."),
     "svg": ClipFormat(
-        "SVG drawing", ".svg", "For figures: scale bar, words and outlines can be edited."
+        "SVG drawing", ".svg", "For figures: words, scale bar and outlines can be edited."
     ),
     "png16": ClipFormat(
         "PNG, original values (16 bit)",
         ".png",
-        "The values of the movie, where they are whole numbers up to 65,535.",
+        "The values themselves, if whole numbers up to 65,535.",
         is_drawn=False,
     ),
     "tiff": ClipFormat(
         "TIFF, original values",
         ".tif",
-        "For analysis: the values of the movie, with the pixel size; Fiji opens it.",
+        "The values themselves, with the pixel size; opens in Fiji.",
         is_drawn=False,
     ),
 }
@@ -246,6 +247,34 @@ def panes_shape(shapes: Sequence[tuple[int, int]]) -> tuple[int, int]:
     """Return (height, width) of pictures of these shapes side by side."""
     widths = sum(width for _, width in shapes) + GAP_PX * (len(shapes) - 1)
     return max(height for height, _ in shapes), widths
+
+
+def require_drawable(shapes: Sequence[tuple[int, int]], styles: Sequence[ClipStyle]) -> None:
+    """Refuse pictures that are too large to be made, or smaller than their scale bar.
+
+    Raises
+    ------
+    ParameterError
+        Saying which size or length, and the limit.
+    """
+    for shape, style in zip(shapes, styles, strict=True):
+        length, words = style.bar_length(shape)
+        width = style.cropped_shape(shape)[1]
+        if style.show_scale_bar and length > width:
+            raise ParameterError(
+                "The scale bar is too long",
+                f"A bar of {words} takes {length:.0f} px; the picture is {width} px wide.",
+                "Choose a shorter one, or leave the length empty.",
+            )
+    pictures = [style.picture_shape(shape) for shape, style in zip(shapes, styles, strict=True)]
+    height, width = panes_shape(pictures)
+    if max(height, width) > MAX_SIDE_PX:
+        raise ParameterError(
+            "The picture would be too large",
+            f"It would have {width:,} x {height:,} px; at most {MAX_SIDE_PX:,} px are possible "
+            "on each side.",
+            "Choose a smaller size, or fewer views side by side.",
+        )
 
 
 def time_text(time_s: float, *, longest_s: float | None = None, decimals: int = 1) -> str:

@@ -18,10 +18,9 @@ from caiman_gui.io.clip_render import (
     has_dark_ink,
     plain_picture,
     render_panes,
-    require_drawable,
     time_words,
 )
-from caiman_gui.io.clip_style import GAP_PX, panes_shape
+from caiman_gui.io.clip_style import GAP_PX, panes_shape, require_drawable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
