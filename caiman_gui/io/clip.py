@@ -180,7 +180,9 @@ def _drawn_plan(form: str, pictures: _Pictures) -> _Plan:
     color_maps = [style.color_map for style in pictures.styles]
 
     def encode(temporary: Path) -> str:
-        with open_video(temporary, form, shape, fps, color_maps) as video:
+        with open_video(
+            temporary, form, shape, fps, n_frames=n_pictures, color_maps=color_maps
+        ) as video:
             for picture in pictures:
                 video.add(picture)
             return video.codec

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _N_THREADS = 4
 #: The encoder looks some frames ahead; together they may take so much.
 _LOOKAHEAD_BYTES, _MOST_AHEAD = 32 * 2**20, 10
+#: The index of an MP4 needs less: at most 36 bytes a frame, if all tables have an entry for each.
+_INDEX_BYTES, _INDEX_BYTES_OF_FRAME = 4096, 40
 #: GIF counts time in hundredths of a second.
 _GIF_TICK = Fraction(1, 100)
 _BT709 = 1  # the number that H.264 has for these colours
@@ -105,7 +107,13 @@ class GifWriter:
 
 @contextmanager
 def open_video(
-    path: Path, form: str, shape: tuple[int, int], fps: float, color_maps: Sequence[str]
+    path: Path,
+    form: str,
+    shape: tuple[int, int],
+    fps: float,
+    *,
+    n_frames: int,
+    color_maps: Sequence[str],
 ) -> Iterator[VideoWriter | GifWriter]:
     """Open a video for writing; it is complete when the block has ended without an error.
 
@@ -117,6 +125,8 @@ def open_video(
         Of the pictures.
     fps : float
         Pictures per second.
+    n_frames : int
+        How many there will be, at most.
     color_maps : sequence of str
         Names of those in the pictures.
 
@@ -125,9 +135,9 @@ def open_video(
     OSError
         If the file cannot be written.
     """
-    # The index of an MP4 goes to the front, so that a browser plays while it still loads.
+    # Room for the index of an MP4 is left at its front, so that a browser plays while it loads.
     options = {
-        "mp4": {"movflags": "+faststart"},
+        "mp4": {"moov_size": str(_INDEX_BYTES + _INDEX_BYTES_OF_FRAME * n_frames)},
         "gif": {"final_delay": str(max(2, round(100 / fps)))},
     }.get(form, {})
     container = av.open(str(path), "w", format=form, options=options)

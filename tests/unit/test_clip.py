@@ -120,12 +120,19 @@ def test_colours_survive(
     assert np.abs(picture.astype(int) - wanted).max() <= tolerance
 
 
+@pytest.mark.parametrize("n_frames", [1, 3, 700])
+@pytest.mark.parametrize("has_h264", [True, False])
 def test_mp4_begins_with_its_index_so_that_browsers_play_at_once(
-    tmp_path: Path, movie: ArrayMovie
+    tmp_path: Path, n_frames: int, has_h264: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_clip([movie], tmp_path / "c.mp4", ClipSpec(0, 5), [STYLE], TIMES)
+    if not has_h264:
+        monkeypatch.setattr(clip_video, "_has_encoder", lambda _name: False)
+    values = np.random.default_rng(0).integers(0, 1000, (n_frames, 16, 16)).astype(np.uint16)
+    spec, times = ClipSpec(0, n_frames - 1, 1, 29.97), np.arange(n_frames) / RATE
+    write_clip([ArrayMovie(values)], tmp_path / "c.mp4", spec, [STYLE], times)
     content = (tmp_path / "c.mp4").read_bytes()
     assert 0 < content.find(b"moov") < content.find(b"mdat")
+    assert len(decode(tmp_path / "c.mp4")[1]) == n_frames
 
 
 @pytest.mark.parametrize("form", list(CLIP_FORMATS))
