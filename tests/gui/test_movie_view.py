@@ -120,16 +120,29 @@ def test_a_range_is_played_again_and_again(
     assert told.args == [10, 39]
     ctx.selection.set_frame(14)
     _key(qtbot, player, "o")
-    assert (bar.first, bar.last) == (10, 14)
+    assert bar.playback.range == (10, 14)
     _key(qtbot, player, Qt.Key.Key_Home)
     assert ctx.selection.frame == 10
     bar.speed.setCurrentIndex(bar.speed.findText("8×"))
     seen: list[int] = []
     ctx.selection.frameChanged.connect(seen.append)
-    bar.toggle()
+    bar.playback.toggle()
     qtbot.waitUntil(lambda: seen.count(10) >= 2, timeout=3_000)
     bar.stop()
     assert set(seen) <= {10, 11, 12, 13, 14}
+
+
+def test_playing_goes_on_from_where_somebody_went(
+    qtbot: QtBot, bar: PlayerBar, ctx: AppContext
+) -> None:
+    bar.speed.setCurrentIndex(bar.speed.findText("0.1×"))
+    bar.playback.toggle()
+    ctx.selection.set_frame(20)
+    seen: list[int] = []
+    ctx.selection.frameChanged.connect(seen.append)
+    qtbot.waitUntil(lambda: bool(seen), timeout=3_000)
+    bar.stop()
+    assert seen[0] == 21
 
 
 def test_without_the_loop_it_stops_at_the_end(
@@ -139,10 +152,10 @@ def test_without_the_loop_it_stops_at_the_end(
     bar.loop.setChecked(False)
     bar.speed.setCurrentIndex(bar.speed.findText("64×"))
     ctx.selection.set_frame(30)
-    bar.toggle()
+    bar.playback.toggle()
     qtbot.waitUntil(lambda: not bar.is_playing, timeout=3_000)
     assert ctx.selection.frame == 39
-    bar.toggle()
+    bar.playback.toggle()
     assert ctx.selection.frame == 0
     bar.stop()
 
@@ -154,7 +167,7 @@ def test_every_frame_is_shown_if_wanted(
     player.frameShown.connect(seen.append)
     bar.speed.setCurrentIndex(bar.speed.findText("All frames"))
     bar.loop.setChecked(False)
-    bar.toggle()
+    bar.playback.toggle()
     qtbot.waitUntil(lambda: not bar.is_playing, timeout=5_000)
     qtbot.waitUntil(lambda: bool(seen) and seen[-1] == 39)
     assert seen == list(range(1, 40))
@@ -196,7 +209,7 @@ def test_without_a_movie_nothing_can_be_pressed(qtbot: QtBot, ctx: AppContext) -
     assert bar.label.text() == "No movie"
     assert not bar.play.isEnabled()
     assert not bar.timeline.isEnabled()
-    bar.toggle()
+    bar.playback.toggle()
     assert not bar.is_playing
     assert view.view.image is None
 
@@ -253,3 +266,51 @@ def test_another_source_is_shown(qtbot: QtBot, player: MovieView, ctx: AppContex
     assert player.view.image.min() >= 500
     ctx.frames.set_movie("corrected", ArrayMovie(make_movie() + np.uint16(900)))
     qtbot.waitUntil(lambda: player.view.image.min() >= 900)
+
+
+def test_other_times_of_the_same_movie_keep_what_was_chosen(
+    qtbot: QtBot, player: MovieView, bar: PlayerBar, ctx: AppContext
+) -> None:
+    player.view.set_levels(3, 4)
+    bar.set_range(5, 9)
+    assert player.traces is not None
+    player.view.clicked.emit(3, 4, None)
+    qtbot.waitUntil(lambda: not player.traces.reader.keys)
+    player.set_movie(N_FRAMES, 10.0)
+    ctx.selection.set_frame(7)
+    qtbot.waitUntil(lambda: player.shown_frame == 7)
+    assert player.view.levels == (3, 4)
+    assert bar.playback.range == (5, 9)
+    assert bar.place.text() == "0.70 s"
+    assert player.traces.strip.keys == ((0, 0),)
+    ctx.frames.set_movie("raw", ArrayMovie(make_movie()))
+    player.set_movie(N_FRAMES, 10.0)
+    assert bar.playback.range == (0, 39)
+    assert player.traces.strip.keys == ()
+    qtbot.waitUntil(lambda: player.shown_frame == 7)
+    assert player.view.levels != (3, 4)
+
+
+def test_space_presses_the_button_that_has_the_focus(qtbot: QtBot, bar: PlayerBar) -> None:
+    bar.loop.setFocus()
+    qtbot.keyClick(bar.loop, Qt.Key.Key_Space)
+    assert not bar.loop.isChecked()
+    assert not bar.is_playing
+    bar.play.setFocus()
+    qtbot.keyClick(bar.play, Qt.Key.Key_Space)
+    assert bar.is_playing
+    bar.stop()
+
+
+def test_keys_within_the_display_panel_are_its_own(
+    qtbot: QtBot, player: MovieView, bar: PlayerBar, ctx: AppContext
+) -> None:
+    _key(qtbot, player, "c")
+    assert bar.display is not None
+    panel = bar.display.panel
+    assert panel.isVisible()
+    panel.gamma.setFocus()
+    qtbot.keyClick(panel.gamma, Qt.Key.Key_PageUp)
+    assert player.view.gamma > 1
+    assert ctx.selection.frame == 0
+    panel.hide()

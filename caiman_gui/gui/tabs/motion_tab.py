@@ -22,6 +22,7 @@ from caiman_gui.app.topics import Topic
 from caiman_gui.gui import theme, words
 from caiman_gui.gui.tabs.step_tab import StepTab
 from caiman_gui.gui.widgets.empty_state import EmptyState
+from caiman_gui.gui.widgets.level_link import LevelLink
 from caiman_gui.gui.widgets.movie_view import MovieView
 from caiman_gui.gui.widgets.player_bar import PlayerBar
 from caiman_gui.gui.widgets.shift_plot import TimePlot
@@ -48,8 +49,12 @@ class MotionTab(StepTab):
         self.corrected = MovieView(ctx, "corrected", "Corrected", with_player=False)
         self.corrected.view.link_to(self.raw.view)
         self.player = PlayerBar(ctx.selection)
-        self.player.attach(self.raw.view)
-        self.raw.view.levelsChanged.connect(self._on_raw_levels)
+        self.levels = LevelLink(self)
+        for movie in (self.raw, self.corrected):
+            self.levels.add(movie.view)
+            movie.level_link = self.levels
+            self.player.attach_movie(movie)
+        self.player.attach(self.raw.view, self.levels)
         self.grid = pg.PlotCurveItem(connect="pairs")
         self.grid.setVisible(False)
         self.corrected.view.view.addItem(self.grid, ignoreBounds=True)
@@ -143,7 +148,8 @@ class MotionTab(StepTab):
             return
         self.set_content(self.views)
         if topics & Topic.RECORDING:
-            self.player.set_movie(state.shape[0], state.frame_rate_hz)
+            times = state.times_s if state.times is not None else None
+            self.player.set_movie(state.shape[0], state.frame_rate_hz, times)
             self.raw.reload()
             is_wide = state.shape[2] > LEAST_WIDE * state.shape[1]
             direction = QBoxLayout.Direction
@@ -209,10 +215,6 @@ class MotionTab(StepTab):
     def _on_frame(self, index: int) -> None:
         self.shifts.set_frame(index)
         self.correlation.set_frame(index)
-
-    @Slot(float, float)
-    def _on_raw_levels(self, low: float, high: float) -> None:
-        self.corrected.view.set_levels(low, high)
 
     @Slot(bool)
     def _on_show_grid(self, shown: bool) -> None:

@@ -7,7 +7,7 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PySide6.QtCore import QPoint, QSize, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QPoint, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import (
     QCheckBox,
@@ -200,6 +200,13 @@ class DisplayPanel(QFrame):
             widget.setEnabled(image is not None)
         self._show_levels()
         self._show_look()
+
+    def event(self, event: QEvent) -> bool:
+        # Keys belong to what is chosen here, not to the shortcuts of the player below.
+        if event.type() == QEvent.Type.ShortcutOverride:
+            event.accept()
+            return True
+        return super().event(event)
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)

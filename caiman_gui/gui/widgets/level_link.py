@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from PySide6.QtCore import QObject, Signal
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from caiman_gui.gui.widgets.image_view import ImageView
 
 #: Where black lies in a view: at the same value as in the others, at zero, or as far below zero
@@ -79,18 +81,32 @@ class LevelLink(QObject):
     def auto(self, view: ImageView) -> None:
         """Take the contrast from the image of a view, with zero where it belongs."""
         view.auto_levels()
-        zero = next((m.zero for m in self._members if m.view is view), "same")
-        if zero == "middle":
-            most = max(abs(v) for v in view.levels)
+        if self._zero(view) == "middle":
+            most = max(abs(level) for level in view.levels)
             view.set_levels(-most, most)
 
-    def follow(self, view: ImageView) -> bool:
-        """Give a view that is new the contrast of the others; False if there is none yet."""
-        for other in self._members:
-            if self._is_on and other.view is not view and other.view.image is not None:
-                self._on_levels(other, *other.view.levels)
-                return True
-        return False
+    def show(self, view: ImageView, image: NDArray[Any]) -> None:
+        """Show the first image of another movie in a view, with the contrast of the others.
+
+        A view that shares its black leads those that do not, whichever comes first.
+        """
+        leaders = [m for m in self._members if m.view is not view and m.view.image is not None]
+        leaders.sort(key=lambda member: member.zero != "same")
+        self._is_busy = True
+        view.set_image(image)
+        self.auto(view)
+        self._is_busy = False
+        own = next((m for m in self._members if m.view is view), None)
+        if not self._is_on or own is None or not leaders:
+            return
+        leader = leaders[0]
+        if own.zero == "same" and leader.zero != "same":
+            leader = own
+        self._on_levels(leader, *leader.view.levels)
+        self._on_look(leader)
+
+    def _zero(self, view: ImageView) -> Zero:
+        return next((m.zero for m in self._members if m.view is view), "same")
 
     def _follow_first(self) -> None:
         for member in self._members:

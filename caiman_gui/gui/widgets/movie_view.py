@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from caiman_gui.app.context import AppContext
     from caiman_gui.app.selection import Selection
+    from caiman_gui.gui.widgets.level_link import LevelLink
 
 
 class MovieView(QWidget):
@@ -63,7 +64,10 @@ class MovieView(QWidget):
         self._selection = selection if selection is not None else ctx.selection
         self._n_frames = 0
         self._averaging = (1, 0.0)
+        #: Shares the contrast with other views, if set.
+        self.level_link: LevelLink | None = None
         self._needs_levels = True
+        self._is_new = True
         self._shown: int | None = None
         self.view = ImageView(title)
         self.view.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -143,6 +147,8 @@ class MovieView(QWidget):
     ) -> None:
         """Show another movie of the source: take its length, contrast and current frame.
 
+        Contrast, range and places are kept if it is the same movie with other times.
+
         Parameters
         ----------
         n_frames : int
@@ -151,12 +157,15 @@ class MovieView(QWidget):
         times_s : (T,) array of float, optional
             Time stamps of the frames.
         """
-        self._n_frames = n_frames
-        self._forget()
-        if self.player is not None:
-            self.player.set_movie(n_frames, frame_rate_hz, times_s)
-            if self.traces is not None:
-                self.traces.set_scale(self.player.scale)
+        is_new = self._is_new or n_frames != self._n_frames
+        self._n_frames, self._is_new = n_frames, False
+        if is_new:
+            self._forget()
+        if self.player is not None and self.traces is not None:
+            if is_new:
+                self.traces.clear()
+            self.player.set_movie(n_frames, frame_rate_hz, times_s, is_new=is_new)
+            self.traces.set_scale(self.player.scale)
         if not n_frames:
             self.view.set_image(None)
         self._request()
@@ -215,7 +224,8 @@ class MovieView(QWidget):
 
     @Slot(str)
     def _on_source(self, source: str) -> None:
-        if source == self._source and self._shown is not None:
+        if source == self._source:
+            self._is_new = True
             self._shown = None
             self._request()
 
@@ -223,7 +233,10 @@ class MovieView(QWidget):
     def _on_frame_ready(self, source: str, index: int, frame: NDArray[Any]) -> None:
         if source != self._source or not self.isVisible():
             return
-        self.view.set_image(frame, auto_levels=self._needs_levels)
+        if self._needs_levels and self.level_link is not None:
+            self.level_link.show(self.view, frame)
+        else:
+            self.view.set_image(frame, auto_levels=self._needs_levels)
         self._needs_levels = False
         self._shown = index
         self.frameShown.emit(index)

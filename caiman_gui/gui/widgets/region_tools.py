@@ -32,6 +32,12 @@ _MARGIN_PX = 8
 class RegionTools(QObject):
     """A row of tools in the corner of an image, and the regions drawn with them.
 
+    Parameters
+    ----------
+    view : ImageView
+    first_color : int
+        Place in the list of colours to begin with; other images begin elsewhere.
+
     Signals
     -------
     regionChanged : int
@@ -45,9 +51,10 @@ class RegionTools(QObject):
     regionRemoved = Signal(int)
     toolTaken = Signal()
 
-    def __init__(self, view: ImageView) -> None:
+    def __init__(self, view: ImageView, first_color: int = 0) -> None:
         super().__init__(view)
         self._view = view
+        self._first_color = first_color
         self._items: dict[int, RegionItem] = {}
         self._chosen: int | None = None
         self._next = 1
@@ -55,7 +62,7 @@ class RegionTools(QObject):
         self.pen.drawn.connect(self.add)
         self.pixel_mark = pg.ScatterPlotItem(size=13, pxMode=True, symbol="+")
         self.pixel_mark.setZValue(21)
-        self.pixel_mark.setPen(pg.mkPen(theme.CATEGORICAL[0], width=1.5))
+        self.pixel_mark.setPen(pg.mkPen(self.color(0), width=1.5))
         view.view.addItem(self.pixel_mark, ignoreBounds=True)
         self.buttons: dict[str, QToolButton] = {}
         self.bar = self._build_bar(view)
@@ -74,7 +81,7 @@ class RegionTools(QObject):
             button.setToolTip(tip)
             button.setAccessibleName(tip)
             button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-            button.clicked.connect(partial(self._on_tool, name))
+            button.clicked.connect(lambda is_on, n=name: self._on_tool(n, is_on))
             self.buttons[name] = button
             row.addWidget(button)
         return bar
@@ -87,7 +94,7 @@ class RegionTools(QObject):
 
     def color(self, number: int) -> str:
         """Colour of a region; 0 is the single pixel."""
-        return theme.CATEGORICAL[number % len(theme.CATEGORICAL)]
+        return theme.CATEGORICAL[(self._first_color + number) % len(theme.CATEGORICAL)]
 
     def pixels(self, number: int) -> NDArray[np.int64]:
         """Pixels of a region, numbered in C order."""

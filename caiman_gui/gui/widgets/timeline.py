@@ -74,6 +74,11 @@ class Timeline(QSlider):
         self.setEnabled(scale.n_frames > 0)
         self._fit()
 
+    def set_scale(self, scale: TimeScale) -> None:
+        """Take other times of the same frames."""
+        self._scale = scale
+        self.update()
+
     def set_trace(self, values: NDArray[Any] | None, frames: Any = None) -> None:
         """Draw a course faintly, such as the mean of each frame; NaN where not known.
 

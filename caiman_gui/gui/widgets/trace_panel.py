@@ -9,6 +9,7 @@ import numpy as np
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
+from caiman_gui.app.frames import SOURCES
 from caiman_gui.app.region_traces import RegionTraces
 from caiman_gui.gui.widgets.region_tools import RegionTools
 from caiman_gui.gui.widgets.trace_strip import TraceStrip
@@ -69,7 +70,7 @@ class TracePanel(QWidget):
     def attach(self, movie: MovieView) -> RegionTools:
         """Let places be chosen on a movie; returns its tools."""
         index = len(self._movies)
-        tools = RegionTools(movie.view)
+        tools = RegionTools(movie.view, 2 * index)
         self._movies.append(movie)
         self.tools.append(tools)
         movie.view.clicked.connect(partial(self._on_clicked, index))
@@ -80,8 +81,7 @@ class TracePanel(QWidget):
         return tools
 
     def set_scale(self, scale: TimeScale) -> None:
-        """Another recording: forget all places, and take its times."""
-        self.clear()
+        """Take other times of the frames."""
         self.strip.set_scale(scale)
 
     @Slot()
@@ -94,6 +94,15 @@ class TracePanel(QWidget):
         for key in self.strip.keys:
             self.strip.remove(key)
         self.hide()
+
+    def forget(self, movie: MovieView) -> None:
+        """Delete the regions of one movie."""
+        index = self._movies.index(movie)
+        self.tools[index].clear()
+        self._pixels.pop(index, None)
+        for key in self.strip.keys:
+            if isinstance(key, tuple) and key[0] == index:
+                self._forget((index, key[1]))
 
     def put_away(self) -> None:
         """Draw no more."""
@@ -124,8 +133,10 @@ class TracePanel(QWidget):
             name = "Pixel {}, {}".format(*self._pixels[index])
         else:
             name = f"Region {number}"
-        title = self._movies[index].title
-        return f"{name} · {title}" if title and len(self._movies) > 1 else name
+        if len(self._movies) == 1:
+            return name
+        source = self._movies[index].source
+        return f"{name} · {SOURCES.get(source, source)}"
 
     def _forget(self, key: _Key) -> None:
         self.reader.cancel(key)

@@ -116,8 +116,10 @@ class TraceStrip(QWidget):
         return self._traces[key].values
 
     def set_scale(self, scale: TimeScale) -> None:
-        """Take the times of another recording."""
+        """Take other times of the frames."""
         self._scale = scale
+        for trace in self._traces.values():
+            self._draw(trace)
         self.set_frame(self._frame)
 
     def set_trace(self, key: Hashable, name: str, color: str, values: NDArray[np.float32]) -> None:
@@ -128,14 +130,17 @@ class TraceStrip(QWidget):
             # Only now: while it is being added, pyqtgraph takes the widget for its view box.
             curve.setClipToView(True)
             curve.setDownsampling(auto=True, method="peak")
+            curve.setZValue(len(self._traces))
             trace = self._traces[key] = _Trace(name, color, curve, values)
         trace.name, trace.color, trace.values = name, color, values
-        known = np.flatnonzero(np.isfinite(values))
         trace.curve.setPen(pg.mkPen(color, width=1))
-        seconds = self._scale.all_seconds()
-        known = known[known < len(seconds)]
-        trace.curve.setData(seconds[known], values[known])
+        self._draw(trace)
         self._show_legend()
+
+    def _draw(self, trace: _Trace) -> None:
+        seconds = self._scale.all_seconds()
+        known = np.flatnonzero(np.isfinite(trace.values[: len(seconds)]))
+        trace.curve.setData(seconds[known], trace.values[known])
 
     def remove(self, key: Hashable) -> None:
         """Take a trace away."""
