@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import cv2
@@ -11,9 +12,10 @@ import numpy as np
 from numba import njit
 
 from caiman_gui.core.border import BorderSearch
+from caiman_gui.core.budget import DEFAULT_BYTES, pieces_in_memory
 from caiman_gui.core.checks import require_contrast, require_usable
-from caiman_gui.core.movie import frame_blocks
-from caiman_gui.core.noise import PIECE, noise_level
+from caiman_gui.core.movie import block_bytes, frame_blocks
+from caiman_gui.core.noise_pieces import NoisePieces
 from caiman_gui.core.parallel import thread_map
 from caiman_gui.core.results import SummaryImages
 from caiman_gui.core.task import NULL_CONTEXT, SubContext, TaskContext
@@ -25,10 +27,8 @@ if TYPE_CHECKING:
 
 #: Filtered samples below this many noise levels count as nothing in the correlation image.
 FILTER_THRESHOLD = 3.0
-#: Bytes of one piece of samples kept for the noise level.
-PIECE_BYTES = 256 * 2**20
-#: A piece shorter than this cannot tell slow from fast.
-MIN_PIECE = 32
+#: Images of the field that are held meanwhile, as float32: sums over time, and the results.
+_IMAGES_HELD = 48
 _ROWS = 16  # rows per piece of work
 _FRAMES = 8  # frames per piece of filtering
 # Neighbours of a pixel that come after it: right, below, below right, below left.
@@ -41,6 +41,7 @@ def summarise(
     use_filter: bool,
     neuron_diameter_px: float,
     n_threads: int = 1,
+    memory_bytes: int = DEFAULT_BYTES,
     ctx: TaskContext = NULL_CONTEXT,
 ) -> SummaryImages:
     """Describe a movie by images, in memory that does not grow with its length.
@@ -59,8 +60,8 @@ def summarise(
         Zhou et al. 2018). Mean, maximum and standard deviation always are the movie's own.
     neuron_diameter_px : float
         Sets the filter: a Gaussian of standard deviation diameter / 4 less the mean around it.
-    n_threads : int
-        The result does not depend on it.
+    n_threads, memory_bytes : int
+        Threads to use, and the memory budget. The result depends on neither.
     ctx : TaskContext
 
     Returns
@@ -74,14 +75,18 @@ def summarise(
     """
     require_usable(movie)
     _, height, width = movie.shape
-    own, border = _Moments((height, width)), BorderSearch(movie.shape)
-    noise = _NoisePieces(movie.shape)
     neuron = _NeuronFilter.of(neuron_diameter_px) if use_filter else None
+    work = _Work(movie, neuron, n_threads, memory_bytes)
+    own, border = _Moments((height, width)), BorderSearch(movie.shape)
+    noise = NoisePieces(movie.shape, memory_bytes=work.left_bytes)
     total = np.zeros((height, width))
     top = np.full((height, width), -np.inf, np.float32)
     message = "Summary images"
-    first = SubContext(ctx, 0.0, 0.5 if use_filter else 1.0, message)
-    for start, block in frame_blocks(movie, ctx=first, message=message):
+    shares = np.cumsum([0.0, 1.0, noise.share_read_again, float(use_filter)])
+    first, second, third = (
+        SubContext(ctx, a / shares[-1], b / shares[-1], message) for a, b in pairwise(shares)
+    )
+    for start, block in frame_blocks(movie, ctx=first, message=message, n_ahead=work.n_ahead):
         own.add(block, n_threads=n_threads, ctx=ctx)
         border.add(start, block)
         if neuron is not None:
@@ -91,15 +96,14 @@ def summarise(
         noise.add(start, block, n_threads=n_threads, ctx=ctx)
     std = own.std()
     require_contrast(std)
+    noise.read_again(work.run_of_frames, n_threads=n_threads, ctx=second)
     sigma = noise.level()
     if neuron is None:
         correlation, peak = own.correlation(), own.peak - own.mean()
     else:
         mean = total / movie.shape[0]
         peak = top - mean
-        correlation = _filtered_correlation(
-            movie, neuron, mean, sigma, n_threads=n_threads, ctx=SubContext(ctx, 0.5, 1.0, message)
-        )
+        correlation = _filtered_correlation(work, neuron, mean, sigma, ctx=third)
     pnr = np.divide(peak, sigma, out=np.zeros_like(peak, dtype=np.float64), where=sigma > 0)
     trusted = border.trusted()
     correlation, pnr = np.where(trusted, correlation, 0), np.where(trusted, pnr, 0)
@@ -153,25 +157,56 @@ def _filtered(
     return out
 
 
+class _Work:
+    """How a movie is read within the memory budget.
+
+    Attributes
+    ----------
+    n_ahead : int
+        Blocks read early.
+    left_bytes : int
+        What is left for the noise.
+    """
+
+    def __init__(
+        self, movie: Movie, neuron: _NeuronFilter | None, n_threads: int, memory_bytes: int
+    ) -> None:
+        self.movie = movie
+        self.n_threads = n_threads
+        self._neuron = neuron
+        block, pixels = block_bytes(movie), movie.shape[1] * movie.shape[2]
+        held = 4 * pixels * _IMAGES_HELD + block * (2 if neuron is None else 3)
+        self.n_ahead = pieces_in_memory(memory_bytes, block, held_bytes=held, most=3) // 2
+        self.left_bytes = memory_bytes - held - 2 * self.n_ahead * block
+
+    def run_of_frames(self, start: int, stop: int) -> NDArray[np.float32]:
+        """Read frames once more, filtered if that is wanted."""
+        with np.errstate(over="ignore"):
+            frames = np.array(self.movie.frames(start, stop), dtype=np.float32)
+        if self._neuron is None:
+            return frames
+        return _filtered(frames, self._neuron, n_threads=self.n_threads, ctx=NULL_CONTEXT)
+
+
 def _filtered_correlation(
-    movie: Movie,
+    work: _Work,
     neuron: _NeuronFilter,
     mean: NDArray[np.float64],
     sigma: NDArray[np.float32],
     *,
-    n_threads: int,
     ctx: TaskContext,
 ) -> NDArray[np.float64]:
     """Correlation image of the filtered movie, only samples above the threshold counting."""
     moments = _Moments(sigma.shape)
     inverse = np.divide(1.0, sigma, out=np.zeros_like(sigma), where=sigma > 0)
     centre = mean.astype(np.float32)
-    for _, block in frame_blocks(movie, ctx=ctx, message="Correlation image"):
-        z = _filtered(block, neuron, n_threads=n_threads, ctx=ctx)
+    blocks = frame_blocks(work.movie, ctx=ctx, message="Correlation image", n_ahead=work.n_ahead)
+    for _, block in blocks:
+        z = _filtered(block, neuron, n_threads=work.n_threads, ctx=ctx)
         z -= centre
         z *= inverse
         z[z < FILTER_THRESHOLD] = 0
-        moments.add(z, n_threads=n_threads, ctx=ctx)
+        moments.add(z, n_threads=work.n_threads, ctx=ctx)
     return moments.correlation()
 
 
@@ -265,57 +300,6 @@ def _add_rows(
             for c in range(width - 1):
                 sums[4, row, c] += here[c] * below[c + 1]
                 sums[5, row, c + 1] += here[c + 1] * below[c]
-
-
-@dataclass
-class _NoisePieces:
-    """Noise level from at most three pieces of consecutive frames, one in memory at a time."""
-
-    shape: tuple[int, int, int]
-
-    def __post_init__(self) -> None:
-        n_frames, height, width = self.shape
-        room = max(MIN_PIECE, PIECE_BYTES // (4 * height * width))
-        if n_frames <= min(3 * PIECE, room):
-            self._length, pieces = n_frames, 1
-        else:
-            self._length = min(PIECE, room)
-            pieces = min(3, n_frames // self._length)
-        last = n_frames - self._length
-        self._starts = [last * i // max(1, pieces - 1) for i in range(pieces)]
-        self._power = np.zeros((height, width))
-        self._buffer = np.empty((self._length, height, width), np.float32)
-        self._done = 0
-
-    def add(
-        self, start: int, block: NDArray[np.float32], *, n_threads: int, ctx: TaskContext
-    ) -> None:
-        """Take what is needed from frames start ... start+n-1, which come in order."""
-        stop = start + len(block)
-        while self._done < len(self._starts):
-            first = self._starts[self._done]
-            lo, hi = max(start, first), min(stop, first + self._length)
-            if lo >= hi:
-                return
-            self._buffer[lo - first : hi - first] = block[lo - start : hi - start]
-            if hi < first + self._length:
-                return
-            self._finish_piece(n_threads, ctx)
-
-    def _finish_piece(self, n_threads: int, ctx: TaskContext) -> None:
-        height = self.shape[1]
-
-        def work(row: int) -> NDArray[np.float32]:
-            return noise_level(np.moveaxis(self._buffer[:, row : row + 4], 0, -1))
-
-        starts = range(0, height, 4)
-        rows = list(thread_map(work, starts, n_threads=n_threads, ctx=ctx))
-        self._power += np.concatenate(rows).astype(np.float64) ** 2
-        self._done += 1
-
-    def level(self) -> NDArray[np.float32]:
-        """(H, W) noise standard deviation."""
-        return np.sqrt(self._power / max(1, self._done)).astype(np.float32)
 
 
 def find_seeds(

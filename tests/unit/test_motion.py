@@ -228,7 +228,7 @@ def test_unsuitable_movies_are_refused_in_words(recording, params, spoil, words)
 
 
 def test_nan_outside_the_sample_is_found_too(monkeypatch, recording):
-    monkeypatch.setattr("caiman_gui.core.motion.template.SAMPLE_FRAMES", 20)
+    monkeypatch.setattr("caiman_gui.core.motion.sample.SAMPLE_FRAMES", 20)
     movie = recording.movie[:60].astype(np.float32)
     movie[31, 4, 4] = np.nan
     with pytest.raises(DataError, match="Frame 31"):

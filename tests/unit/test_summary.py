@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from caiman_gui.core import summary
+from caiman_gui.core import noise_pieces
 from caiman_gui.core.movie import ArrayMovie
 from caiman_gui.core.noise import noise_level
+from caiman_gui.core.noise_pieces import NoisePieces
 from caiman_gui.core.summary import _NeuronFilter, find_seeds, summarise
 from caiman_gui.core.task import Cancelled
 from caiman_gui.errors import DataError
@@ -75,9 +76,10 @@ def test_same_bits_for_any_number_of_threads(use_filter):
 def test_noise_is_measured_in_bounded_memory(monkeypatch):
     movie = ArrayMovie(random_movie(n_frames=2000, height=8, width=8))
     whole = summarise(movie, use_filter=False, neuron_diameter_px=6)
-    monkeypatch.setattr(summary, "PIECE_BYTES", 4 * 64 * 200)
+    monkeypatch.setattr(noise_pieces, "PIECE_BYTES", 4 * 64 * 200)
     pieces = summarise(movie, use_filter=False, neuron_diameter_px=6)
-    assert summary._NoisePieces(movie.shape)._buffer.shape == (200, 8, 8)
+    assert NoisePieces(movie.shape, memory_bytes=2**30)._buffer.shape == (200, 8, 8)
+    assert NoisePieces(movie.shape, memory_bytes=0)._buffer.shape == (200, 4, 8)
     np.testing.assert_allclose(pieces.noise, whole.noise, rtol=0.2)
     assert np.mean(pieces.noise / whole.noise) == pytest.approx(1, abs=0.03)
 

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from caiman_gui.core.budget import DEFAULT_BYTES, pieces_in_memory
 from caiman_gui.core.checks import require_usable
 from caiman_gui.core.motion.apply import FrameSink, ShiftField, apply_shifts
+from caiman_gui.core.motion.sample import sample_bytes
 from caiman_gui.core.motion.template import Reference, batch_length, build_reference
 from caiman_gui.core.movie import frame_blocks
 from caiman_gui.core.parallel import thread_map
@@ -23,6 +25,10 @@ if TYPE_CHECKING:
 
 #: Share of the progress bar for the template.
 TEMPLATE_SHARE = 0.3
+#: Memory of a thread: batches of frames and of their spectra, sums of a batch in float64.
+_BATCHES_PER_THREAD, _IMAGES_PER_THREAD = 10, 8
+#: Images of the whole field that are held, as float32: template, spectra, sums.
+_IMAGES_HELD = 24
 
 
 def correct_motion(
@@ -31,6 +37,7 @@ def correct_motion(
     params: MotionParams,
     sink: FrameSink | None = None,
     n_threads: int = 1,
+    memory_bytes: int = DEFAULT_BYTES,
     ctx: TaskContext = NULL_CONTEXT,
 ) -> MotionResult:
     """Align every frame of a movie with a template.
@@ -42,8 +49,9 @@ def correct_motion(
     params : MotionParams
     sink : FrameSink, optional
         Gets the corrected frames as float32, in order and without gaps.
-    n_threads : int
-        The result does not depend on it.
+    n_threads, memory_bytes : int
+        Threads to use at most, and the memory budget without what the sink takes. The result
+        depends on neither.
     ctx : TaskContext
 
     Returns
@@ -58,14 +66,25 @@ def correct_motion(
         If the user stopped it.
     """
     require_usable(movie)
+    n_threads = threads_that_fit(movie, n_threads, memory_bytes)
     reference = build_reference(
         movie,
         params=params,
         n_threads=n_threads,
+        memory_bytes=memory_bytes,
         ctx=SubContext(ctx, 0, TEMPLATE_SHARE, "Making the template"),
     )
     rest = SubContext(ctx, TEMPLATE_SHARE, 1, "Aligning frames")
     return _align_movie(movie, reference, sink, n_threads, rest)
+
+
+def threads_that_fit(movie: Movie, n_threads: int, memory_bytes: int) -> int:
+    """Return how many threads may register frames at once."""
+    _, height, width = movie.shape
+    frame = 4 * height * width
+    held = sample_bytes(movie, memory_bytes) + _IMAGES_HELD * frame
+    piece = _BATCHES_PER_THREAD * batch_length(height, width) * frame + _IMAGES_PER_THREAD * frame
+    return pieces_in_memory(memory_bytes, piece, held_bytes=held, most=n_threads)
 
 
 @dataclass(frozen=True, eq=False)

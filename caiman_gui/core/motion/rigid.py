@@ -15,7 +15,7 @@ from scipy import fft
 from caiman_gui.core.task import NULL_CONTEXT, TaskContext
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
 
     from numpy.typing import NDArray
 
@@ -62,23 +62,24 @@ class NoiseSpectrum:
 
     Parameters
     ----------
-    frames : sequence of (H, W) float32
-        Aligned frames.
+    frames : iterable of (H, W) float32
+        Aligned frames, at least one.
     template : (H, W) float32
     ctx : TaskContext
     """
 
     def __init__(
         self,
-        frames: Sequence[NDArray[np.float32]],
+        frames: Iterable[NDArray[np.float32]],
         template: NDArray[np.float32],
         *,
         ctx: TaskContext = NULL_CONTEXT,
     ) -> None:
         height, width = template.shape
-        power = np.zeros((height, width // 2 + 1))
+        power, n_frames = np.zeros((height, width // 2 + 1)), 0
         for frame in frames:
             ctx.check()
+            n_frames += 1
             residual = frame - template
             spectrum = fft.rfft2(residual - residual.mean())
             power += spectrum.real**2 + spectrum.imag**2
@@ -90,7 +91,7 @@ class NoiseSpectrum:
         total = np.bincount(number, power.ravel())
         used = np.flatnonzero(count)
         self._frequency = (used + 0.5) / bins_per_cycle
-        self._power = total[used] / count[used] / (len(frames) * template.size)
+        self._power = total[used] / count[used] / (n_frames * template.size)
         self._power = np.maximum(self._power, NOISE_FLOOR * self._power.max())
 
     @property

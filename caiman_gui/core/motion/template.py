@@ -3,33 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from caiman_gui.core.checks import require_contrast, require_finite
+from caiman_gui.core.budget import DEFAULT_BYTES
 from caiman_gui.core.motion.apply import apply_shifts
 from caiman_gui.core.motion.piecewise import PiecewiseRegistrar
 from caiman_gui.core.motion.rigid import NoiseSpectrum, RigidRegistrar
+from caiman_gui.core.motion.sample import Sample, bin_length
 from caiman_gui.core.parallel import thread_map
 from caiman_gui.core.task import NULL_CONTEXT, SubContext, TaskContext
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from caiman_gui.core.movie import Movie
     from caiman_gui.params.motion import MotionParams
 
-#: The sample holds at most this many frames and bytes (as stored), but always some frames.
-SAMPLE_FRAMES = 1000
-SAMPLE_BYTES = 128 * 2**20
-SAMPLE_LEAST = 40
 #: All rounds but the last make do with this many of its frames.
 EARLY_FRAMES = 320
 #: Frames that tell where the middle of the motion is.
 CENTRE_FRAMES = 160
-#: Frames averaged before the median over bins: the mean removes noise, the median activity.
-BIN_FRAMES = 8
 #: Rounds before those the user asked for: the first template is blurred by the motion itself.
 START_ROUNDS = 2
 #: Frames from which the spectrum of the noise is taken.
@@ -62,7 +59,12 @@ def batch_length(height: int, width: int) -> int:
 
 
 def build_reference(
-    movie: Movie, *, params: MotionParams, n_threads: int = 1, ctx: TaskContext = NULL_CONTEXT
+    movie: Movie,
+    *,
+    params: MotionParams,
+    n_threads: int = 1,
+    memory_bytes: int = DEFAULT_BYTES,
+    ctx: TaskContext = NULL_CONTEXT,
 ) -> Reference:
     """Align a sample of frames with their own median, again and again.
 
@@ -75,16 +77,19 @@ def build_reference(
     n_fine = params.template_iterations if params.mode == "piecewise" else 0
     rounds = [_rigid] * n_rigid + [_piecewise] * n_fine
     message = "Making the template"
-    sample = _read_sample(movie, ctx)
-    few = sample[:: -(-len(sample) // EARLY_FRAMES)]
+    sample = Sample.of(movie, memory_bytes, ctx)
+    few = sample.thinned(EARLY_FRAMES)
     template, noise = _median(_bin_means(few, ctx), ctx), None
     for number, make in enumerate(rounds):
         is_last = number + 1 == len(rounds)
         stage = SubContext(ctx, number / len(rounds), (number + 1) / len(rounds))
         registrar = _centre(make(template, params, noise), few, n_threads, ctx)
-        aligned = _align(sample if is_last else few, registrar, n_threads, stage, message)
+        used = sample if is_last else few
+        aligned = _align(used, registrar, n_threads, stage, message)
         template = _median(aligned.bins, ctx)
-        noise = NoiseSpectrum(aligned.some, template, ctx=ctx)
+        some = _moved(used, aligned.some, registrar)
+        noise = NoiseSpectrum(some, template, ctx=ctx)
+        del aligned
     last = rounds[-1](template, params, noise)
     return Reference(template, _centre(last, few, n_threads, ctx))
 
@@ -105,15 +110,13 @@ class _Centred:
         return self._registrar.shifts(frames) - self._middle
 
 
-def _centre(
-    registrar: Registrar, sample: NDArray[Any], n_threads: int, ctx: TaskContext
-) -> _Centred:
+def _centre(registrar: Registrar, sample: Sample, n_threads: int, ctx: TaskContext) -> _Centred:
     """Measure some frames of the sample to know the middle of their shifts."""
-    frames = sample[:: -(-len(sample) // CENTRE_FRAMES)]
-    length = batch_length(*frames.shape[1:])
+    frames = sample.thinned(CENTRE_FRAMES)
+    length = batch_length(*sample.fov_shape)
 
     def measure(start: int) -> NDArray[np.float32]:
-        return registrar.shifts(frames[start : start + length].astype(np.float32))
+        return registrar.shifts(frames.read(start, start + length))
 
     starts = range(0, len(frames), length)
     shifts = np.concatenate(list(thread_map(measure, starts, n_threads=n_threads, ctx=ctx)))
@@ -122,10 +125,10 @@ def _centre(
 
 @dataclass(frozen=True, eq=False)
 class _Alignment:
-    """Means of bins (b, H, W) and some single frames (H, W) of the sample."""
+    """Means of bins (b, H, W), and the shifts (P, 2) of some places in the sample."""
 
     bins: NDArray[np.float32]
-    some: list[NDArray[np.float32]]
+    some: list[tuple[int, NDArray[np.float32]]]
 
 
 def _rigid(
@@ -145,36 +148,13 @@ def _piecewise(
     return PiecewiseRegistrar(template, params=params, noise=noise)
 
 
-def _read_sample(movie: Movie, ctx: TaskContext) -> NDArray[Any]:
-    """Read frames spread evenly over the movie, as stored (n, H, W)."""
-    n_frames, height, width = movie.shape
-    fitting = SAMPLE_BYTES // (height * width * movie.dtype.itemsize)
-    count = min(n_frames, SAMPLE_FRAMES, max(SAMPLE_LEAST, fitting))
-    chosen = np.arange(count) * n_frames // count
-    sample = np.empty((count, height, width), movie.dtype)
-    is_constant = True
-    for place, index in enumerate(chosen):
-        ctx.check()
-        frame = movie.frames(int(index), int(index) + 1)
-        require_finite(frame, int(index))
-        sample[place] = frame[0]
-        is_constant = is_constant and bool((frame[0] == sample[0]).all())
-    if is_constant:
-        require_contrast(np.zeros(1))
-    return sample
-
-
-def _bin_length(count: int) -> int:
-    return max(1, min(BIN_FRAMES, count // 5))
-
-
-def _bin_means(frames: NDArray[Any], ctx: TaskContext) -> NDArray[np.float32]:
+def _bin_means(sample: Sample, ctx: TaskContext) -> NDArray[np.float32]:
     """Mean of each bin of consecutive frames; a shorter last bin is left out."""
-    length = _bin_length(len(frames))
+    length = bin_length(len(sample))
     means = []
-    for start in range(0, len(frames) - length + 1, length):
+    for start in range(0, len(sample) - length + 1, length):
         ctx.check()
-        means.append(frames[start : start + length].mean(axis=0, dtype=np.float32))
+        means.append(sample.read(start, start + length).mean(axis=0))
     return np.stack(means)
 
 
@@ -189,13 +169,13 @@ def _median(bins: NDArray[np.float32], ctx: TaskContext) -> NDArray[np.float32]:
 
 
 def _align(
-    sample: NDArray[Any], registrar: Registrar, n_threads: int, ctx: TaskContext, message: str
+    sample: Sample, registrar: Registrar, n_threads: int, ctx: TaskContext, message: str
 ) -> _Alignment:
-    """Register and move the whole sample, keeping only means of bins and a few frames."""
-    length = _bin_length(len(sample))
+    """Register and move the whole sample, keeping only means of bins and a few shifts."""
+    length = bin_length(len(sample))
     count = len(sample) // length * length
     every = max(1, count // NOISE_FRAMES)
-    step = min(length, batch_length(*sample.shape[1:]))
+    step = min(length, batch_length(*sample.fov_shape))
     pieces = [
         (start, min(start + step, bin_start + length))
         for bin_start in range(0, count, length)
@@ -203,16 +183,23 @@ def _align(
     ]
 
     def align(piece: tuple[int, int]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        start, stop = piece
-        frames = sample[start:stop].astype(np.float32)
-        moved = apply_shifts(frames, registrar.shifts(frames), registrar.centers)
-        return moved.sum(axis=0), moved[(-start) % every :: every]
+        frames = sample.read(*piece)
+        shifts = registrar.shifts(frames)
+        return apply_shifts(frames, shifts, registrar.centers).sum(axis=0), shifts
 
-    bins = np.zeros((count // length, *sample.shape[1:]), np.float32)
-    some: list[NDArray[np.float32]] = []
+    bins = np.zeros((count // length, *sample.fov_shape), np.float32)
+    some: list[tuple[int, NDArray[np.float32]]] = []
     results = thread_map(align, pieces, n_threads=n_threads, ctx=ctx)
-    for (start, stop), (total, kept) in zip(pieces, results, strict=True):
+    for (start, stop), (total, shifts) in zip(pieces, results, strict=True):
         ctx.progress(stop, count, message)
         bins[start // length] += total / length
-        some.extend(kept)
+        some.extend((at, shifts[at - start]) for at in range(start, stop) if at % every == 0)
     return _Alignment(bins, some)
+
+
+def _moved(
+    sample: Sample, some: list[tuple[int, NDArray[np.float32]]], registrar: Registrar
+) -> Iterator[NDArray[np.float32]]:
+    """Yield single frames of the sample, moved once more: cheaper than to keep them."""
+    for place, shifts in some:
+        yield apply_shifts(sample.read(place, place + 1), shifts[None], registrar.centers)[0]
