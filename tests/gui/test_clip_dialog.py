@@ -12,13 +12,17 @@ import tifffile
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QCheckBox, QComboBox, QWidget
 
-from caiman_gui.app.clip_job import ClipChoices, ClipSource, ClipView
+from caiman_gui.app.clip_job import ClipChoices, ClipSource, ClipView, make_job
 from caiman_gui.app.tasks import TaskRunner
 from caiman_gui.core.movie import ArrayMovie
+from caiman_gui.core.task import NULL_CONTEXT
 from caiman_gui.errors import InputError
 from caiman_gui.gui.clip_dialog import ClipDialog
 from caiman_gui.gui.clip_export import ClipExporter
+from caiman_gui.gui.clip_source import shown_source, visible_part
+from caiman_gui.gui.time_scale import TimeScale
 from caiman_gui.gui.widgets.color_maps import COLOR_MAPS, lookup_table
+from caiman_gui.gui.widgets.movie_view import MovieView
 from caiman_gui.io import color_tables
 from caiman_gui.io.clip_style import CLIP_FORMATS, FRAME_FORMATS
 
@@ -428,6 +432,65 @@ def test_failures_are_told(
     qtbot.waitUntil(lambda: bool(messages))
     assert messages[0].title == "The folder cannot be made"
     assert not told
+
+
+@pytest.fixture
+def movie_view(
+    qtbot: QtBot, ctx: AppContext, movie_file: Path, open_movie: Callable[[Path], None]
+) -> MovieView:
+    """Return a view of a movie of 40 frames of 32 x 48 px."""
+    open_movie(movie_file)
+    view = MovieView(ctx, "raw", with_player=False)
+    qtbot.addWidget(view)
+    view.resize(600, 400)
+    view.show()
+    view.reload()
+    qtbot.waitUntil(lambda: view.shown_frame == 0)
+    return view
+
+
+def test_what_a_view_shows_can_be_exported(
+    qtbot: QtBot, ctx: AppContext, movie_view: MovieView, movie_file: Path, tmp_path: Path
+) -> None:
+    scale = TimeScale(40, 20.0)
+    movie_view.view.set_levels(100, 900)
+    movie_view.view.set_color_map("magma")
+    movie_view.view.set_gamma(0.5)
+    movie_view.set_averaging(4, 1.0)
+    source = shown_source(
+        ctx.frames, [movie_view, movie_view], scale, played=(0, 39), pixel_size_um=2.0, name="a"
+    )
+    assert source is not None
+    assert source.shape == (40, 32, 48)
+    assert (source.played, source.visible, source.frame) == (None, None, 0)
+    assert (source.average_frames, source.smooth_px) == (4, 1.0)
+    view = source.views[0]
+    assert (view.name, view.low, view.high) == ("Raw", 100, 900)
+    assert (view.gamma, view.color_map) == (0.5, "magma")
+    choices = ClipChoices(clip_form="tiff", views=("Raw",))
+    make_job(replace(source, views=(view,)), choices, tmp_path / "c.tif").run(NULL_CONTEXT)
+    np.testing.assert_array_equal(tifffile.imread(tmp_path / "c.tif"), tifffile.imread(movie_file))
+
+
+def test_what_is_zoomed_into_can_be_exported(ctx: AppContext, movie_view: MovieView) -> None:
+    movie_view.view.view.setRange(xRange=(10, 20), yRange=(5, 11), padding=0)
+    source = shown_source(ctx.frames, [movie_view], TimeScale(40, 20.0), played=(3, 9))
+    assert source is not None
+    assert source.visible is not None
+    top, left, height, width = source.visible
+    assert top <= 5
+    assert left <= 10
+    assert top + height >= 11
+    assert left + width >= 20
+    assert height * width < 32 * 48 / 2
+    assert source.played == (3, 9)
+
+
+def test_nothing_is_shown_yet(qtbot: QtBot, ctx: AppContext) -> None:
+    view = MovieView(ctx, "raw", with_player=False)
+    qtbot.addWidget(view)
+    assert shown_source(ctx.frames, [view], TimeScale(40, 20.0)) is None
+    assert visible_part(view.view) is None
 
 
 def test_colours_are_those_of_the_window() -> None:

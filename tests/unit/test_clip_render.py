@@ -135,6 +135,11 @@ def test_a_long_label_is_shortened() -> None:
     assert fitted("Raw", 8, 100) == "Raw"
 
 
+def test_older_opencv_spells_with_ascii(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("caiman_gui.io.clip_overlay._HAS_ALL_LETTERS", False)
+    assert text_width("50 µm", 9) == text_width("50 um", 9)
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (2, 3), (7, 9), (12, 600), (600, 12), (25, 25)])
 def test_tiny_and_narrow_pictures(shape: tuple[int, int]) -> None:
     style = replace(BARE, show_time=True, show_scale_bar=True, label="Corrected")
