@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 #: Frames that are gathered by one walk through the file, in bytes. A few such blocks are kept.
 _BLOCK_BYTES = 16 * 2**20
 _BLOCKS_KEPT = 3
+#: Where more are wanted at once, as much as this many blocks is gathered by one walk.
+_BLOCKS_GATHERED = 4
 #: Part of the file that is mapped at a time. It would count as memory of this program.
 _WINDOW_BYTES = 64 * 2**20
 
@@ -68,11 +70,13 @@ class PixelwiseFrames:
         """Fill frames (n, H, W) from number ``start`` on."""
         length, at = self._block_frames, 0
         while at < len(out):
-            inside = (start + at) % length
-            count = min(length - inside, len(out) - at)
-            if count == length:  # a whole block, probably of a walk through all of them
+            left = len(out) - at
+            if left >= length:  # probably a walk through all frames, which needs none of them again
+                count = min(left, _BLOCKS_GATHERED * length)
                 self._gather(start + at, out[at : at + count])
             else:
+                inside = (start + at) % length
+                count = min(length - inside, left)
                 block = self._block((start + at) // length)
                 out[at : at + count] = block[inside : inside + count]
             at += count

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import struct
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy.io
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def movie(shape: tuple[int, ...], dtype: str = "u2", seed: int = 1) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from itertools import permutations
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import psutil
@@ -16,6 +16,9 @@ from caiman_gui.errors import InputError
 from caiman_gui.io import caiman_mmap, npy, pixelwise, raw_binary
 from caiman_gui.io.flat import FlatMovie, Layout
 from caiman_gui.io.reader import FileFacts, RawGeometry, ReadChoice
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 CHOICE = ReadChoice()
 
@@ -83,9 +86,7 @@ def test_channels_and_planes(tmp_path: Path, axes: str, order: str) -> None:
     arranged = stored.transpose(["TZYXC".index(letter) for letter in axes])
     np.save(tmp_path / "a.npy", np.asarray(arranged, order=order))
     choice = ReadChoice(axes=axes, channel=2, plane=3)
-    np.testing.assert_array_equal(
-        read_all(npy, tmp_path / "a.npy", choice), stored[:, 2, :, :, 1]
-    )
+    np.testing.assert_array_equal(read_all(npy, tmp_path / "a.npy", choice), stored[:, 2, :, :, 1])
     reader = npy.open_reader(tmp_path / "a.npy", ReadChoice(axes=axes))
     assert (reader.facts.n_planes, reader.facts.channels) == (3, ("1", "2"))
     reader.close()
@@ -193,9 +194,7 @@ def test_caiman_maps(tmp_path: Path, order: str, ending: str) -> None:
 def test_caiman_maps_of_volumes(tmp_path: Path, order: str) -> None:
     stored = movie((11, 3, 20, 36), "f4")
     path = write_mmap(tmp_path, stored, order)
-    np.testing.assert_array_equal(
-        read_all(caiman_mmap, path, ReadChoice(plane=2)), stored[:, 1]
-    )
+    np.testing.assert_array_equal(read_all(caiman_mmap, path, ReadChoice(plane=2)), stored[:, 1])
 
 
 def test_the_last_occurrence_in_a_chained_name_counts(tmp_path: Path) -> None:
