@@ -170,6 +170,7 @@ def _is_full(exc: BaseException) -> bool:
         getattr(exc, "errno", None) in _FULL
         or "No space left" in text
         or "Not enough free space" in text  # tifffile
+        or ("requested and" in text and "written" in text)  # numpy
         or f"errno = {errno.ENOSPC}" in text
     )
 

@@ -58,6 +58,9 @@ ACTIONS: tuple[ActionSpec, ...] = (
     ActionSpec("open_demo", "Open the demo recording", "File", "", "demo"),
     ActionSpec("save", "Save", "File", "Ctrl+S", "save", "recording", separator_before=True),
     ActionSpec("save_as", "Save as …", "File", "Ctrl+Shift+S", "", "recording"),
+    ActionSpec(
+        "export_clip", "Export clip or frame …", "File", "Ctrl+Shift+E", "movie", "recording"
+    ),
     ActionSpec("quit", "Quit", "File", "Ctrl+Q", "", separator_before=True),
     ActionSpec("theme_dark", "Dark theme", "View", "", "", "", "theme", True),
     ActionSpec("theme_light", "Light theme", "View", "", "", "", "theme", True),

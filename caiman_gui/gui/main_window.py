@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 from caiman_gui.app.topics import Topic
 from caiman_gui.gui import actions as action_table
 from caiman_gui.gui import layout_memory, resources, theme, words
+from caiman_gui.gui.clip_command import ClipCommand
 from caiman_gui.gui.dialogs import Dialogs
 from caiman_gui.gui.file_menu import FileCommands
 from caiman_gui.gui.menus import build_menus
@@ -90,6 +91,7 @@ class MainWindow(QMainWindow):
         self.actions_by_key = action_table.build_actions(self, self._handlers())
         self._build_menus()
         self._add_tab_keys()
+        self.clips = ClipCommand(ctx, self.dialogs, self.toasts.show, self)
         self._drop = DropTarget(self)
         self._drop.dropped.connect(self.files.open_paths)
         self._finished_steps: list[str] = []
@@ -113,6 +115,7 @@ class MainWindow(QMainWindow):
             self.tabs[name] = tab
             tab.requestTab.connect(self.show_tab)
             tab.statusChanged.connect(self._show_rings)
+            tab.exportRequested.connect(self._on_export_clip)
             self.tab_widget.addTab(tab, tab.title)
         self.run_all_button = QPushButton("Run all")
         theme.set_icon(self.run_all_button, "run-all")
@@ -172,6 +175,7 @@ class MainWindow(QMainWindow):
             "open_demo": files.open_demo,
             "save": files.save,
             "save_as": files.save_as,
+            "export_clip": self._on_export_clip,
             "quit": self.close,
             "theme_dark": lambda: self.set_theme("dark"),
             "theme_light": lambda: self.set_theme("light"),
@@ -221,6 +225,10 @@ class MainWindow(QMainWindow):
     def current_tab(self) -> StepTab:
         """The tab shown."""
         return self.tabs[list(self.tabs)[self.tab_widget.currentIndex()]]
+
+    @Slot()
+    def _on_export_clip(self) -> None:
+        self.clips.open(self.current_tab)
 
     @Slot(int)
     def _on_tab_changed(self, _index: int) -> None:

@@ -204,7 +204,7 @@ class RawDialog(QDialog):
 
 
 def _suggest(path: Path, _task: Task) -> object:
-    from caiman_gui.io.raw_binary import suggest_geometries
+    from caiman_gui.io.raw_guess import suggest_geometries
 
     return suggest_geometries(path)
 

@@ -109,7 +109,8 @@ def _of_one_kind(images: Iterable[Path]) -> tuple[Path, ...]:
     by_kind: dict[str, list[Path]] = {}
     for image in images:
         by_kind.setdefault(image.suffix.lower(), []).append(image)
-    return tuple(max(by_kind.values(), key=len))
+    most = max(by_kind, key=lambda kind: len(by_kind[kind]))
+    return tuple(by_kind[most])
 
 
 def _are_single_images(files: Sequence[Path]) -> bool:

@@ -16,7 +16,7 @@ class PrepareParams(ParamModel):
 
     trim_start_frames: int = param(
         0,
-        title="Leave out at the start",
+        title="Skip at the start",
         help="Frames left out at the beginning of the recording.",
         unit="frames",
         ge=0,
@@ -24,23 +24,47 @@ class PrepareParams(ParamModel):
     )
     trim_end_frames: int = param(
         0,
-        title="Leave out at the end",
+        title="Skip at the end",
         help="Frames left out at the end of the recording.",
         unit="frames",
         ge=0,
         le=100_000_000,
     )
     crop_top_px: int = param(
-        0, title="Crop top", help="Rows left out at the top.", unit="px", ge=0, le=65_535
+        0,
+        title="Crop top",
+        help="Rows left out at the top.",
+        unit="px",
+        ge=0,
+        le=65_535,
+        tier="expert",
     )
     crop_bottom_px: int = param(
-        0, title="Crop bottom", help="Rows left out at the bottom.", unit="px", ge=0, le=65_535
+        0,
+        title="Crop bottom",
+        help="Rows left out at the bottom.",
+        unit="px",
+        ge=0,
+        le=65_535,
+        tier="expert",
     )
     crop_left_px: int = param(
-        0, title="Crop left", help="Columns left out on the left.", unit="px", ge=0, le=65_535
+        0,
+        title="Crop left",
+        help="Columns left out on the left.",
+        unit="px",
+        ge=0,
+        le=65_535,
+        tier="expert",
     )
     crop_right_px: int = param(
-        0, title="Crop right", help="Columns left out on the right.", unit="px", ge=0, le=65_535
+        0,
+        title="Crop right",
+        help="Columns left out on the right.",
+        unit="px",
+        ge=0,
+        le=65_535,
+        tier="expert",
     )
     bin_px: int = param(
         1,
@@ -77,7 +101,7 @@ class PrepareParams(ParamModel):
     )
     exclude_bad_pixels: bool = param(
         False,
-        title="Leave out bad pixels",
+        title="Bad pixels",
         help="Find dead, hot and saturated pixels, and use none of them.",
     )
     exclude_file: str = param(

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from caiman_gui.core.prepare.regions import Region
     from caiman_gui.core.survey import Survey
     from caiman_gui.gui.widgets.movie_view import MovieView
+    from caiman_gui.gui.widgets.player_bar import PlayerBar
     from caiman_gui.project.model import ProjectState, RecordingRef
 
 _MOST_RECENT = 5
@@ -129,11 +130,22 @@ class LoadTab(StepTab):
         self.masks.drawRequested.connect(self.view.set_tool)
         self.masks.regionsChanged.connect(self._on_regions)
         self.masks.vesselsRequested.connect(self._on_vessels)
+        self.view.exportRequested.connect(self.exportRequested)
         self.view.toolPutAway.connect(lambda: self.masks.set_tool(""))
         self.view.regionDrawn.connect(self._on_drawn)
         self.view.marginsChanged.connect(self._on_margins)
         self.view.rangeChanged.connect(self._on_range)
         self.ctx.surveys.surveyed.connect(self._on_surveyed)
+
+    def players(self) -> tuple[tuple[MovieView, ...], PlayerBar | None]:
+        """Return the player that is shown."""
+        return (self.movie,), self.movie.player
+
+    def shown_pixel_size_um(self) -> float | None:
+        """Width of a pixel of the movie shown: recorded pixels may be smaller."""
+        state = self.ctx.document.state
+        is_recorded = self.movie is self.view.recorded
+        return state.recorded_pixel_size_um if is_recorded else state.pixel_size_um
 
     @property
     def movie(self) -> MovieView:
@@ -206,9 +218,9 @@ class LoadTab(StepTab):
         )
         size = recording.pixel_size_um
         self.params.set_placeholder("pixel_size_um", f"{size:.4g} (file)" if size else "not known")
-        where = "assumed" if state.indicator is None else state.indicator.name
+        where = "assumed" if state.indicator is None else f"({state.indicator.name})"
         decay = state.with_(params=state.params.with_value("recording.decay_time_s", None))
-        self.params.set_placeholder("decay_time_s", f"{words.number(decay.decay_time_s)} ({where})")
+        self.params.set_placeholder("decay_time_s", f"{words.number(decay.decay_time_s)} {where}")
 
     def _show_outcome(self, state: ProjectState) -> None:
         from caiman_gui.pipeline.forecast import store_bytes

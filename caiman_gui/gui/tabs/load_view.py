@@ -41,13 +41,14 @@ class LoadView(QWidget):
     rangeChanged : int, int
         First and last recorded frame that are kept, changed on the time line.
     regionDrawn : Region
-    toolPutAway
+    toolPutAway, exportRequested
     """
 
     marginsChanged = Signal(object)
     rangeChanged = Signal(int, int)
     regionDrawn = Signal(object)
     toolPutAway = Signal()
+    exportRequested = Signal()
 
     def __init__(self, ctx: AppContext) -> None:
         super().__init__()
@@ -108,8 +109,14 @@ class LoadView(QWidget):
         self.whole_button.setText("Whole field")
         self.whole_button.setToolTip("Undo the crop")
         self.whole_button.clicked.connect(self.crop.reset)
-        row.addWidget(self.crop_button)
-        row.addWidget(self.whole_button)
+        self.export_button = QToolButton()
+        self.export_button.setText("Export …")
+        self.export_button.setToolTip("Export a clip or this frame (Ctrl+Shift+E)")
+        self.export_button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        theme.set_icon(self.export_button, "export")
+        self.export_button.clicked.connect(self.exportRequested)
+        for button in (self.crop_button, self.whole_button, self.export_button):
+            row.addWidget(button)
         return self.bar
 
     @property

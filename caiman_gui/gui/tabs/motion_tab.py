@@ -139,6 +139,11 @@ class MotionTab(StepTab):
             no_result.button.setEnabled(self.run_button.isEnabled())
 
     # ---------------------------------------------------------------- refresh
+    def players(self) -> tuple[tuple[MovieView, ...], PlayerBar | None]:
+        """Return raw and corrected movie, as far as they are shown."""
+        shown = tuple(movie for movie in (self.raw, self.corrected) if movie.isVisible())
+        return shown, self.player
+
     def refresh(self, topics: Topic) -> None:
         """Re-read recording and result."""
         state = self.ctx.document.state

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
     from caiman_gui.app.context import AppContext
     from caiman_gui.gui.widgets.empty_state import EmptyState
+    from caiman_gui.gui.widgets.movie_view import MovieView
+    from caiman_gui.gui.widgets.player_bar import PlayerBar
     from caiman_gui.params.base import ParamModel
     from caiman_gui.params.run import RunParams
 
@@ -61,6 +63,7 @@ class StepTab(QWidget):
 
     #: Name of the tab to go to: load, motion, inspect, extract, review, traces.
     requestTab = Signal(str)
+    exportRequested = Signal()
     statusChanged = Signal()
 
     def __init__(self, ctx: AppContext, step: str | None, title: str) -> None:
@@ -171,6 +174,14 @@ class StepTab(QWidget):
     # ------------------------------------------------------------------ state
     def refresh(self, topics: Topic) -> None:
         """Re-read what the tab shows. Called when it is visible; else when it is next shown."""
+
+    def players(self) -> tuple[tuple[MovieView, ...], PlayerBar | None]:
+        """Return the movies shown side by side and what moves them; none by default."""
+        return (), None
+
+    def shown_pixel_size_um(self) -> float | None:
+        """Width of a pixel of the movies shown, in µm."""
+        return self.ctx.document.state.pixel_size_um
 
     @property
     def is_running(self) -> bool:
