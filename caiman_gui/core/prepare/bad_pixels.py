@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import ndimage
 
+from caiman_gui.core.prepare.frozen import freeze_arrays
 from caiman_gui.core.prepare.levels import CEILINGS, LevelCounter, saturation_level
-from caiman_gui.core.prepare.sampling import affordable_frames, sample_runs
+from caiman_gui.core.prepare.sampling import affordable_frames, sample_runs, sampled_images
+from caiman_gui.core.prepare.vessels import suggest_vessels
 from caiman_gui.core.task import NULL_CONTEXT, SubContext, TaskContext
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from numpy.typing import NDArray
 
     from caiman_gui.core.movie import Movie
+
+__all__ = ["BadPixels", "find_bad_pixels", "suggest_vessels"]
 
 #: A pixel at the limit of the detector in more than this share of the frames is left out.
 MOST_SATURATED = 0.05
@@ -57,6 +59,9 @@ class BadPixels:
     saturated: NDArray[np.bool_]
     saturation_level: float | None
 
+    def __post_init__(self) -> None:
+        freeze_arrays(self)
+
     @property
     def excluded(self) -> NDArray[np.bool_]:
         """All of them (H, W)."""
@@ -84,7 +89,7 @@ def find_bad_pixels(movie: Movie, *, ctx: TaskContext = NULL_CONTEXT) -> BadPixe
     runs = sample_runs(n_frames, wanted, _RUN)
     pixels = _PixelStatistics((height, width), movie.dtype)
     levels = LevelCounter(movie.dtype, wanted * height * width, width)
-    for _, image in _images(movie, runs, SubContext(ctx, 0, 0.5, _MESSAGE)):
+    for _, _, image in sampled_images(movie, runs, SubContext(ctx, 0, 0.5, _MESSAGE)):
         levels.add(image)
         pixels.add(image)
     if pixels.n_frames < _LEAST_FRAMES:
@@ -100,22 +105,11 @@ def find_bad_pixels(movie: Movie, *, ctx: TaskContext = NULL_CONTEXT) -> BadPixe
     hot = (_stands_out(mean, usable) | _stands_out(std, usable)) & ~dead
     if hot.any():
         company = _Company(hot)
-        for follows, image in _images(movie, runs, SubContext(ctx, 0.5, 1, _MESSAGE)):
+        for _, follows, image in sampled_images(movie, runs, SubContext(ctx, 0.5, 1, _MESSAGE)):
             company.add(image, follows)
         hot[hot] = ~company.are_cells()
     ctx.progress(1, 1, _MESSAGE)
     return BadPixels(dead, hot, saturated, level)
-
-
-def _images(
-    movie: Movie, runs: tuple[tuple[int, int], ...], ctx: TaskContext
-) -> Iterator[tuple[bool, NDArray[Any]]]:
-    """Read frames (H, W) one by one, and whether each follows right after the one before."""
-    for index, (start, stop) in enumerate(runs):
-        ctx.progress(index, len(runs))
-        for frame in range(start, stop):
-            ctx.check()
-            yield frame > start, movie.frames(frame, frame + 1)[0]
 
 
 class _PixelStatistics:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy import ndimage
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,17 +28,20 @@ class PixelFill:
 
     def __init__(self, bad: NDArray[np.bool_]) -> None:
         self._shape = bad.shape
-        targets, sources = [], []
-        for row, col in np.argwhere(bad).tolist():
-            found = _good_near(bad, row, col)
-            if found.size:
-                targets.append(row * bad.shape[1] + col)
-                sources.append(found)
-        self._targets = np.array(targets, np.intp)
-        counts = np.array([found.size for found in sources], np.intp)
-        self._sources = np.concatenate(sources) if sources else np.empty(0, np.intp)
-        self._starts = np.cumsum(counts) - counts
-        self._counts = counts
+        left = bad & ndimage.binary_dilation(~bad, _box(REACH_PX))  # the rest stays as it is
+        targets, sources, counts = [], [], []
+        for reach in range(1, REACH_PX + 1):
+            rows, cols = np.nonzero(left)
+            near, is_good = _around(bad, rows, cols, reach)
+            n_good = is_good.sum(axis=1)
+            found = n_good > 0
+            targets.append((rows * bad.shape[1] + cols)[found])
+            sources.append(near[is_good])
+            counts.append(n_good[found])
+            left[rows[found], cols[found]] = False
+        self._targets, self._sources = np.concatenate(targets), np.concatenate(sources)
+        self._counts = np.concatenate(counts)
+        self._starts = np.cumsum(self._counts) - self._counts
 
     def apply(self, frames: NDArray[Any]) -> NDArray[Any]:
         """Return frames (n, H, W) of the same type with the bad pixels filled; a copy."""
@@ -53,11 +57,17 @@ class PixelFill:
         return filled
 
 
-def _good_near(bad: NDArray[np.bool_], row: int, col: int) -> NDArray[np.intp]:
-    """Numbers of the nearest good pixels around one, possibly none."""
-    for reach in range(1, REACH_PX + 1):
-        top, left = max(row - reach, 0), max(col - reach, 0)
-        good = np.argwhere(~bad[top : row + reach + 1, left : col + reach + 1])
-        if len(good):
-            return np.asarray((good[:, 0] + top) * bad.shape[1] + good[:, 1] + left, np.intp)
-    return np.empty(0, np.intp)
+def _box(reach: int) -> NDArray[np.bool_]:
+    return np.ones((2 * reach + 1, 2 * reach + 1), bool)
+
+
+def _around(
+    bad: NDArray[np.bool_], rows: NDArray[np.intp], cols: NDArray[np.intp], reach: int
+) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+    """Return the numbers of all pixels around some (K, m), and which of them are good."""
+    height, width = bad.shape
+    steps = np.argwhere(_box(reach)) - reach
+    near_rows, near_cols = rows[:, None] + steps[:, 0], cols[:, None] + steps[:, 1]
+    inside = (near_rows >= 0) & (near_rows < height) & (near_cols >= 0) & (near_cols < width)
+    near = np.where(inside, near_rows * width + near_cols, 0)
+    return near, inside & ~bad.reshape(-1)[near]

@@ -11,6 +11,7 @@ import numpy as np
 from scipy import fft, linalg, ndimage
 
 from caiman_gui.core.parallel import thread_map
+from caiman_gui.core.prepare.frozen import freeze_arrays
 from caiman_gui.core.prepare.lines import correct_scan_phase
 from caiman_gui.core.prepare.sampling import affordable_frames, sample_runs
 from caiman_gui.core.task import NULL_CONTEXT, TaskContext
@@ -70,6 +71,9 @@ class ScanPhase:
     correlation_after: float
     by_segment_px: NDArray[np.float64]
     segment_frames: NDArray[np.int_]
+
+    def __post_init__(self) -> None:
+        freeze_arrays(self)
 
     @property
     def is_warranted(self) -> bool:

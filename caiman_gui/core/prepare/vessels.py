@@ -23,7 +23,7 @@ _STRONG, _WEAK = 1.6, 1.0  # depth of a vessel where it is deepest and where it 
 _BLOB = 0.5  # how round a dark spot may be: ratio of its two curvatures
 # Response of the filter to a dark line of Gaussian profile and depth 1, at the best of all scales.
 _RESPONSE = 0.385
-_SMALLEST_SIDE, _COARSE_SIDE = 32, 96
+_SMALLEST_SIDE, _COARSE_SIDE = 60, 96
 _WIDEST = 40  # times in a side: broader valleys are uneven light
 _EDGE = 3  # px at the edge, where dark borders look like vessels
 
@@ -33,8 +33,8 @@ def suggest_vessels(mean_image: NDArray[Any]) -> NDArray[np.bool_]:
 
     The second derivatives at several scales tell how deep a dark line through a pixel would be,
     and whether it is a line or a spot (Frangi et al. 1998). Lines that are deep somewhere are
-    followed to where they are half as deep; those too short or too wide to be vessels are
-    dropped: the gaps between cells.
+    followed as far as they are dark; those too short or too wide to be vessels are
+    dropped, such as the gaps between cells.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def suggest_vessels(mean_image: NDArray[Any]) -> NDArray[np.bool_]:
     Returns
     -------
     (H, W) bool
-        Empty for images with a side below 32 px.
+        Empty for images with a side below 60 px.
     """
     image = np.nan_to_num(mean_image.astype(np.float64), posinf=0, neginf=0)
     if min(image.shape) < _SMALLEST_SIDE:
