@@ -40,6 +40,7 @@ def summarise(
     *,
     use_filter: bool,
     neuron_diameter_px: float,
+    excluded: NDArray[np.bool_] | None = None,
     n_threads: int = 1,
     memory_bytes: int = DEFAULT_BYTES,
     ctx: TaskContext = NULL_CONTEXT,
@@ -49,7 +50,8 @@ def summarise(
     The correlation image is the mean Pearson correlation of a pixel with those of its 8
     neighbours that exist, over all frames; a pixel that never changes has correlation 0.
     Peak-to-noise is ``(max - mean) / noise``, 0 where the noise is 0. Both are 0 where motion
-    correction has often repeated the edge: copies correlate, and no cell may start there.
+    correction has often repeated the edge (copies correlate), and in excluded pixels: no cell may
+    start there.
 
     Parameters
     ----------
@@ -60,6 +62,8 @@ def summarise(
         Zhou et al. 2018). Mean, maximum and standard deviation always are the movie's own.
     neuron_diameter_px : float
         Sets the filter: a Gaussian of standard deviation diameter / 4 less the mean around it.
+    excluded : (H, W) bool, optional
+        Pixels that were left out.
     n_threads, memory_bytes : int
         Threads to use, and the memory budget. The result depends on neither.
     ctx : TaskContext
@@ -105,7 +109,7 @@ def summarise(
         peak = top - mean
         correlation = _filtered_correlation(work, neuron, mean, sigma, ctx=third)
     pnr = np.divide(peak, sigma, out=np.zeros_like(peak, dtype=np.float64), where=sigma > 0)
-    trusted = border.trusted()
+    trusted = border.trusted() if excluded is None else border.trusted() & ~excluded
     correlation, pnr = np.where(trusted, correlation, 0), np.where(trusted, pnr, 0)
     return SummaryImages(
         mean=own.mean().astype(np.float32),

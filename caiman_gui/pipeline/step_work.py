@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 #: Share of the progress of summary images for storing the movie, where it is not stored yet.
 _STORE_SHARE = 0.4
+#: One part in so many of the memory is for writing while frames are corrected.
+_STORE_PART = 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,13 +83,19 @@ def _motion(job: Job) -> dict[str, Any]:
     from caiman_gui.io.store_writer import StoreWriter
 
     path = job.workspace.path(job.file)
-    with raw_movie(job.state) as movie, StoreWriter(path, movie.shape) as sink:
+    for_store = job.memory_bytes // _STORE_PART
+    with (
+        raw_movie(job.state) as movie,
+        StoreWriter(path, movie.shape, memory_bytes=for_store) as sink,
+    ):
         require_usable(movie)
         motion = correct_motion(
             movie,
             params=job.state.params.motion,
             sink=sink,
+            excluded=job.state.excluded,
             n_threads=job.n_threads,
+            memory_bytes=job.memory_bytes - for_store,
             ctx=job.ctx,
         )
         job.ctx.check()
@@ -111,7 +119,9 @@ def _summary(job: Job) -> dict[str, Any]:
             movie,
             use_filter=uses_filter(state.params),
             neuron_diameter_px=state.params.sources.neuron_diameter_px,
+            excluded=state.excluded,
             n_threads=job.n_threads,
+            memory_bytes=job.memory_bytes,
             ctx=ctx,
         )
     return {"summary": images}

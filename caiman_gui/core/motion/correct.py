@@ -36,6 +36,7 @@ def correct_motion(
     *,
     params: MotionParams,
     sink: FrameSink | None = None,
+    excluded: NDArray[np.bool_] | None = None,
     n_threads: int = 1,
     memory_bytes: int = DEFAULT_BYTES,
     ctx: TaskContext = NULL_CONTEXT,
@@ -49,6 +50,8 @@ def correct_motion(
     params : MotionParams
     sink : FrameSink, optional
         Gets the corrected frames as float32, in order and without gaps.
+    excluded : (H, W) bool, optional
+        Pixels that do not steer the correction; they are moved with the others.
     n_threads, memory_bytes : int
         Threads to use at most, and the memory budget without what the sink takes. The result
         depends on neither.
@@ -70,12 +73,14 @@ def correct_motion(
     reference = build_reference(
         movie,
         params=params,
+        excluded=excluded,
         n_threads=n_threads,
         memory_bytes=memory_bytes,
         ctx=SubContext(ctx, 0, TEMPLATE_SHARE, "Making the template"),
     )
     rest = SubContext(ctx, TEMPLATE_SHARE, 1, "Aligning frames")
-    return _align_movie(movie, reference, sink, n_threads, rest)
+    likeness = _Likeness(reference.template, excluded)
+    return _align_movie(movie, reference, likeness, sink, n_threads, rest)
 
 
 def threads_that_fit(movie: Movie, n_threads: int, memory_bytes: int) -> int:
@@ -102,12 +107,16 @@ class _Batch:
 
 
 def _align_movie(
-    movie: Movie, reference: Reference, sink: FrameSink | None, n_threads: int, ctx: TaskContext
+    movie: Movie,
+    reference: Reference,
+    likeness: _Likeness,
+    sink: FrameSink | None,
+    n_threads: int,
+    ctx: TaskContext,
 ) -> MotionResult:
     """Read, register, move and write every frame once."""
     n_frames, height, width = movie.shape
     registrar = reference.registrar
-    likeness = _Likeness(reference.template)
     field = ShiftField(registrar.centers, (height, width))
 
     def align(item: tuple[int, NDArray[np.float32]]) -> _Batch:
@@ -154,16 +163,27 @@ def _align_movie(
 
 
 class _Likeness:
-    """Pearson correlation of frames with the template."""
+    """Pearson correlation of frames with the template, outside of excluded pixels."""
 
-    def __init__(self, template: NDArray[np.float32]) -> None:
-        self._template = template - template.mean()
+    def __init__(
+        self, template: NDArray[np.float32], excluded: NDArray[np.bool_] | None = None
+    ) -> None:
+        has_weight = excluded is not None and excluded.any() and not excluded.all()
+        self._weight = (~excluded).astype(np.float32) if has_weight else None  # type: ignore[operator]
+        self._template = self._centred(template[None])[0]
         self._norm = float(np.sqrt((self._template.astype(np.float64) ** 2).sum()))
 
     def of(self, frames: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the correlation (n,) of frames (n, H, W); 0 for a flat frame."""
-        centred = frames - frames.mean(axis=(1, 2), keepdims=True)
+        centred = self._centred(frames)
         product = (centred * self._template).sum(axis=(1, 2), dtype=np.float64)
         norm = np.sqrt((centred * centred).sum(axis=(1, 2), dtype=np.float64)) * self._norm
         likeness: NDArray[np.float64] = np.where(norm > 0, product / np.where(norm > 0, norm, 1), 0)
         return likeness
+
+    def _centred(self, frames: NDArray[np.float32]) -> NDArray[np.float32]:
+        if self._weight is None:
+            return frames - frames.mean(axis=(1, 2), keepdims=True)
+        total = (frames * self._weight).sum(axis=(1, 2), keepdims=True)
+        centred: NDArray[np.float32] = (frames - total / self._weight.sum()) * self._weight
+        return centred

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from caiman_gui.core.budget import DEFAULT_BYTES
 from caiman_gui.core.motion.apply import apply_shifts
+from caiman_gui.core.motion.masking import MaskedRegistrar, RegionFill
 from caiman_gui.core.motion.piecewise import PiecewiseRegistrar
 from caiman_gui.core.motion.rigid import NoiseSpectrum, RigidRegistrar
 from caiman_gui.core.motion.sample import Sample, bin_length
@@ -16,12 +18,15 @@ from caiman_gui.core.parallel import thread_map
 from caiman_gui.core.task import NULL_CONTEXT, SubContext, TaskContext
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
     from caiman_gui.core.movie import Movie
     from caiman_gui.params.motion import MotionParams
+
+if TYPE_CHECKING:
+    Maker = Callable[[NDArray[np.float32], MotionParams, NoiseSpectrum | None], "Registrar"]
 
 #: All rounds but the last make do with this many of its frames.
 EARLY_FRAMES = 320
@@ -62,11 +67,21 @@ def build_reference(
     movie: Movie,
     *,
     params: MotionParams,
+    excluded: NDArray[np.bool_] | None = None,
     n_threads: int = 1,
     memory_bytes: int = DEFAULT_BYTES,
     ctx: TaskContext = NULL_CONTEXT,
 ) -> Reference:
     """Align a sample of frames with their own median, again and again.
+
+    Parameters
+    ----------
+    movie : Movie (T, H, W)
+    params : MotionParams
+    excluded : (H, W) bool, optional
+        Pixels that are not looked at.
+    n_threads, memory_bytes : int
+    ctx : TaskContext
 
     Raises
     ------
@@ -75,7 +90,10 @@ def build_reference(
     """
     n_rigid = START_ROUNDS + params.template_iterations
     n_fine = params.template_iterations if params.mode == "piecewise" else 0
-    rounds = [_rigid] * n_rigid + [_piecewise] * n_fine
+    rounds: list[Maker] = [_rigid] * n_rigid + [_piecewise] * n_fine
+    if excluded is not None and excluded.any():
+        fill = RegionFill(excluded)
+        rounds = [partial(_masked, make, fill) for make in rounds]
     message = "Making the template"
     sample = Sample.of(movie, memory_bytes, ctx)
     few = sample.thinned(EARLY_FRAMES)
@@ -140,6 +158,16 @@ def _rigid(
         noise=noise,
         highpass_px=params.highpass_px,
     )
+
+
+def _masked(
+    make: Maker,
+    fill: RegionFill,
+    template: NDArray[np.float32],
+    params: MotionParams,
+    noise: NoiseSpectrum | None,
+) -> Registrar:
+    return MaskedRegistrar(make(fill.apply(template[None])[0], params, noise), fill)
 
 
 def _piecewise(
