@@ -56,12 +56,13 @@ class PlainFrames:
         if not len(out):
             return
         n_bytes = out[0].nbytes
-        breaks = np.flatnonzero(np.diff(offsets) != n_bytes) + 1
+        flat = out.reshape(-1).view(np.uint8).data
+        breaks = (np.flatnonzero(offsets[1:] - offsets[:-1] != n_bytes) + 1).tolist()
         for begin, end in zip([0, *breaks], [*breaks, len(out)], strict=True):
-            target = out[begin:end].reshape(-1).view(np.uint8).data
+            target = flat[begin * n_bytes : end * n_bytes]
             done = self._fill(int(offsets[begin]), target)
             if done < len(target):
-                lost = first + int(begin) + done // n_bytes
+                lost = first + begin + done // n_bytes
                 raise truncated(self._path, self._kind, lost, self._n_frames)
 
     def _fill(self, offset: int, target: memoryview) -> int:

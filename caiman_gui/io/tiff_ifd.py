@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import struct
 import threading
@@ -66,7 +67,7 @@ class TiffBytes:
         self._lock = threading.Lock()
         self._file = path.open("rb", buffering=0)
         try:
-            self.size = os.fstat(self._file.fileno()).st_size
+            self.size: int = os.fstat(self._file.fileno()).st_size
             self._read_header()
         except BaseException:
             self._file.close()
@@ -86,15 +87,26 @@ class TiffBytes:
         self.first: int = self.link.unpack_from(head, 8 if self.is_big else 4)[0]
 
     def read(self, offset: int, count: int) -> bytes:
-        """Return bytes; fewer where the file ends."""
-        with self._lock:
-            self._file.seek(offset)
-            data = self._file.read(count)
-            while data and len(data) < count:  # large reads may come in pieces
-                more = self._file.read(count - len(data))
-                if not more:
-                    break
-                data += more
+        """Return bytes; fewer where the file ends.
+
+        Raises
+        ------
+        OSError
+            If it may not be read, or was closed.
+        """
+        if not 0 <= offset < self.size:  # some systems fail to go there
+            return b""
+        try:
+            with self._lock:
+                self._file.seek(offset)
+                data = self._file.read(count)
+                while data and len(data) < count:  # large reads may come in pieces
+                    more = self._file.read(count - len(data))
+                    if not more:
+                        break
+                    data += more
+        except ValueError as exc:
+            raise OSError(errno.EBADF, "it was closed") from exc
         return data or b""
 
     def close(self) -> None:

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 #: Place of the pixels of a page whose strips lie apart from each other.
 SCATTERED: Final = -2
 #: Directories that lie closer together are read many at a time.
-_DENSE_BYTES = 2**16
-_BLOCK_BYTES = 2**20
+_DENSE_BYTES = 2**14
+_BLOCK_BYTES = 2**18
 
 
 class _Places:
@@ -165,38 +165,42 @@ class PageIndex:
         if not (found == UNKNOWN).any():
             return found
         for page in pages[found == UNKNOWN].tolist():
-            if places.data[page] != UNKNOWN or self._find(places, page):
+            if places.data[page] != UNKNOWN or self._find(places, page, int(pages[-1]) + 1):
                 continue
             if places is not self._visit_all():
                 return self.locate(pages)
             raise DamagedTiff(f"page {page + 1} makes no sense")
         return places.data[pages]
 
-    def _find(self, places: _Places, page: int) -> bool:
-        """Look up one page, and those after it where their directories lie close together."""
+    def _find(self, places: _Places, page: int, stop: int) -> bool:
+        """Look up a page and those after it in its run, up to ``stop``; False if one is odd."""
         run = int(np.searchsorted(places.starts, page, "right")) - 1
         ifd, step, count, data, data_step, number = places.runs[run].tolist()
         template, within = places.templates[number], page - int(places.starts[run])
         at, expected = ifd + within * step, data + within * data_step
         if template.is_single_strip and template.length <= step <= _DENSE_BYTES:
-            n_pages = min(_BLOCK_BYTES // step, count - within)
+            n_pages = min(max(1, _BLOCK_BYTES // step), count - within)
             rows = self._rows(at, step, n_pages, template.length)
             if rows is None or not template.are_regular(rows, at, step, expected, data_step):
                 return False
             places.data[page : page + n_pages] = expected + data_step * np.arange(n_pages)
             return True
-        raw_page = self._source.read(at, template.length)
-        if not template.matches(raw_page):
-            return self._find_slowly(places, page)
-        if count > 1 and template.link(raw_page) != at + step:
-            return False
-        place = template.data(raw_page)
-        if template.is_single_strip and count > 1 and place != expected:
-            return False
-        if not template.is_single_strip:
-            place = template.strips(self._source, raw_page)
-        places.data[page] = place
-        return place != UNKNOWN or self._find_slowly(places, page)
+        for index in range(max(1, min(count - within, stop - page))):
+            raw = self._source.read(at, template.length)
+            if not template.matches(raw):
+                return index > 0 or self._find_slowly(places, page)
+            if count > 1 and template.link(raw) != at + step:
+                return False
+            place = template.data(raw)
+            if place != expected and count > 1 and template.is_single_strip:
+                return False
+            if not template.is_single_strip:
+                place = template.strips(self._source, raw)
+                if place == UNKNOWN:
+                    return index > 0 or self._find_slowly(places, page)
+            self._put(places, page + index, place)
+            at, expected = at + step, expected + data_step
+        return True
 
     def _rows(self, at: int, step: int, n_rows: int, length: int) -> NDArray[np.uint8] | None:
         """Read the beginnings (n_rows, length) of blocks at equal steps; None if some lack."""
@@ -210,8 +214,13 @@ class PageIndex:
         if found is None:
             return False
         place = plain_offset(found, self._kind)
-        places.data[page] = place if place >= 0 else SCATTERED
+        self._put(places, page, place if place >= 0 else SCATTERED)
         return True
+
+    def _put(self, places: _Places, page: int, place: int) -> None:
+        if place + self._kind.image_bytes > self._source.size:
+            raise DamagedTiff(f"the pixels of page {page + 1} lie beyond its end")
+        places.data[page] = place
 
     def _visit_all(self) -> _Places:
         """Visit every page, where the list turns out to be less regular than it looked."""

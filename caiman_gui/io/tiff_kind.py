@@ -31,6 +31,7 @@ COMPRESSIONS: Final = {
 }  # fmt: skip
 _UNSIGNED, _SIGNED, _REAL, _COMPLEX_INTEGER, _COMPLEX = 1, 2, 3, 5, 6
 _RGB, _YCBCR = 2, 6
+_MAX_SAMPLES = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +147,8 @@ def read_kind(page: Directory) -> PageKind:
         If the page lacks a size, or claims what cannot be.
     """
     samples = page.number(277, 1)
+    if samples > _MAX_SAMPLES:
+        raise DamagedTiff(f"it claims {samples} samples a pixel")
     height, width = page.number(257, 0), page.number(256, 0)
     rows = page.number(278, height) if page.entries.get(278, (0, 1, 0))[1] == 1 else height
     tile = (page.number(323, 0), page.number(322, 0)) if 322 in page else None

@@ -133,22 +133,12 @@ def _entries(
     part: str, text: str, opened: Opened, others: set[str], axes: str, sizes: tuple[int, ...]
 ) -> Iterator[tuple[int, int, int]]:
     """Yield first plane, first page and number of planes of every entry about this file."""
-    root = _ROOT.search(text)
-    own_uuid = attributes(root.group()).get("UUID", "") if root else ""
     found = _TIFF_DATA.findall(part)
-    names = {attributes(uuid).get("FileName", "") for _, uuid, _ in found}
-    is_renamed = len(names) == 1 and not any(own_uuid == value for _, _, value in found)
+    elsewhere = _other_files({(uuid, value) for _, uuid, value in found}, text, opened.name)
+    others.update(elsewhere.values())
     strides = [prod(sizes[at + 1 :]) for at in range(len(sizes))]
     for element, uuid, value in found:
-        name = attributes(uuid).get("FileName", "") if uuid else ""
-        is_own = (
-            not uuid
-            or is_renamed
-            or (own_uuid != "" and value.strip() == own_uuid)
-            or name.lower() == opened.name.lower()
-        )
-        if not is_own:
-            others.add(name)
+        if (uuid, value) in elsewhere:
             continue
         entry = attributes(element)
         first = [whole(entry.get(f"First{letter}")) for letter in axes]
@@ -160,6 +150,24 @@ def _entries(
         page = whole(entry.get("IFD"))
         if 0 <= page < 2**31 and 0 < count < 2**31:
             yield plane, page, count
+
+
+def _other_files(
+    files: set[tuple[str, str]], text: str, own_name: str
+) -> dict[tuple[str, str], str]:
+    """Return those of the (element, UUID) pairs that stand for other files, and their names."""
+    root = _ROOT.search(text)
+    own_uuid = attributes(root.group()).get("UUID", "") if root else ""
+    names = {(uuid, value): attributes(uuid).get("FileName", "") for uuid, value in files}
+    is_renamed = len(set(names.values())) == 1 and all(value != own_uuid for _, value in files)
+    return {
+        (uuid, value): name
+        for (uuid, value), name in names.items()
+        if uuid
+        and not is_renamed
+        and not (own_uuid and value.strip() == own_uuid)
+        and name.lower() != own_name.lower()
+    }
 
 
 def _tabulated(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 from typing import TYPE_CHECKING, Final
 
@@ -42,6 +43,8 @@ class TiffPages:
     Attributes
     ----------
     index : PageIndex
+    dtype : numpy.dtype
+        Of the images, in native order.
     """
 
     def __init__(self, source: TiffBytes, chain: Chain, kind: PageKind) -> None:
@@ -51,6 +54,13 @@ class TiffPages:
         self._lock = threading.Lock()
         self._decoder: PageDecoder | None = None
         self._plain: PlainFrames | None = None
+        self._is_closed = False
+        self.dtype = kind.dtype
+        stored = self.dtype.newbyteorder(source.order)
+        pixel_bytes = stored.itemsize * (1 if kind.is_planar else kind.samples)
+        self._spread = Spread(stored, pixel_bytes, kind.height, kind.width)
+        self._is_direct = stored == self.dtype and pixel_bytes == stored.itemsize
+        self._is_plain = kind.is_plain
 
     def read(self, pages: NDArray[np.int64], sample: int = 0) -> NDArray[np.generic]:
         """Return the images (n, H, W) of pages, of one sample of each pixel, in native order.
@@ -61,7 +71,7 @@ class TiffPages:
             If the file ends too early or may not be read.
         DamagedTiff, or any of ``refusals.DAMAGE``
         """
-        if not self.kind.is_plain:
+        if not self._is_plain:
             return self._decode(pages, sample)
         offsets = self.index.locate(pages)
         if (offsets == SCATTERED).any():
@@ -70,9 +80,11 @@ class TiffPages:
 
     def close(self) -> None:
         """Close the file. Harmless when repeated."""
-        self.source.close()
-        if self._plain is not None:
-            self._plain.close()
+        with self._lock:
+            self._is_closed = True
+            self.source.close()
+            if self._plain is not None:
+                self._plain.close()
 
     def decoder(self) -> PageDecoder:
         """Return what decodes the pages.
@@ -105,27 +117,24 @@ class TiffPages:
     def _read_plain(
         self, offsets: NDArray[np.int64], sample: int, first: int
     ) -> NDArray[np.generic]:
-        kind, file = self.kind, self._plain_frames()
-        stored = kind.dtype.newbyteorder(self.source.order)
-        images: NDArray[np.generic] = np.empty((len(offsets), kind.height, kind.width), kind.dtype)
-        pixel_bytes = stored.itemsize
-        if kind.is_planar:
-            offsets = offsets + sample * kind.height * kind.width * pixel_bytes
-        elif kind.samples > 1:
-            offsets = offsets + sample * pixel_bytes
-            pixel_bytes *= kind.samples
-        frame_bytes = kind.height * kind.width * pixel_bytes
-        is_adjoining = bool((np.diff(offsets) == frame_bytes).all())
-        is_as_wanted = stored == kind.dtype and pixel_bytes == stored.itemsize
-        if is_as_wanted and (is_adjoining or frame_bytes >= _LARGE_FRAME_BYTES):
-            file.read(offsets, images, first)
+        kind, spread = self.kind, self._spread
+        images: NDArray[np.generic] = np.empty((len(offsets), kind.height, kind.width), self.dtype)
+        if kind.samples > 1:
+            step = kind.height * spread.row_bytes if kind.is_planar else spread.dtype.itemsize
+            offsets = offsets + sample * step
+        if self._is_direct and (
+            images.nbytes >= _LARGE_FRAME_BYTES * len(offsets)
+            or bool((offsets[1:] - offsets[:-1] == kind.height * spread.row_bytes).all())
+        ):
+            self._plain_frames().read(offsets, images, first)
         else:
-            spread = Spread(stored, pixel_bytes, kind.height, kind.width)
-            read_spread(file, offsets, images, spread, first)
+            read_spread(self._plain_frames(), offsets, images, spread, first)
         return images
 
     def _plain_frames(self) -> PlainFrames:
         with self._lock:
+            if self._is_closed:
+                raise OSError(errno.EBADF, "it was closed")
             if self._plain is None:
                 self._plain = PlainFrames(self.source.path, KIND_NAME, self.index.n_pages)
             return self._plain
@@ -133,7 +142,7 @@ class TiffPages:
     def _decode(self, pages: NDArray[np.int64], sample: int) -> NDArray[np.generic]:
         kind = self.kind
         decoder = self.decoder()
-        images: NDArray[np.generic] = np.empty((len(pages), kind.height, kind.width), kind.dtype)
+        images: NDArray[np.generic] = np.empty((len(pages), kind.height, kind.width), self.dtype)
 
         def fill(place: int) -> None:
             image = decoder.decode(self.index.directory(int(pages[place])))

@@ -354,12 +354,17 @@ def test_a_failing_disk_is_not_called_a_damaged_file(
     movie.close()
 
 
-def test_reading_after_closing_is_told(tmp_path: Path, frames: np.ndarray) -> None:
-    tifffile.imwrite(tmp_path / "a.tif", frames, compression="zlib")
+@pytest.mark.parametrize("compression", [None, "zlib"])
+@pytest.mark.parametrize("n_read", [0, 3])
+def test_reading_after_closing_is_told(
+    tmp_path: Path, frames: np.ndarray, compression: str | None, n_read: int
+) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", frames, compression=compression)
     movie = TiffMovie(tmp_path / "a.tif")
+    movie.frames(0, n_read)
     movie.close()
     movie.close()
-    with pytest.raises(InputError):
+    with pytest.raises(InputError, match="cannot be read"):
         movie.frames(0, 1)
 
 
