@@ -51,7 +51,8 @@ def correct_scan_phase(
         with np.errstate(over="ignore"):  # becomes infinite, which is told where it is used
             out[...] = frames
     if is_whole:
-        copy_odd_lines(frames, out, int(offset_px), 1 - first_row % 2)
+        odd = out[..., 1 - first_row % 2 :: 2, :]
+        copy_lines(odd.copy(), odd, int(offset_px))
     else:
         taps, whole = line_taps(offset_px)
         plane = (out.shape[-2], out.shape[-1])
@@ -62,18 +63,21 @@ def correct_scan_phase(
     return out
 
 
-def copy_odd_lines(frames: NDArray[Any], out: NDArray[Any], offset: int, first_odd: int) -> None:
-    """Write lines first_odd, first_odd + 2 ..., moved by whole pixels, into ``out``."""
-    width = frames.shape[-1]
-    offset = max(-width, min(width, offset))
-    lines = frames[..., first_odd::2, :].copy()  # out may be frames itself
-    target = out[..., first_odd::2, :]
-    if offset >= 0:
-        target[..., offset:] = lines[..., : width - offset]
-        target[..., :offset] = lines[..., :1]
-    else:
-        target[..., :offset] = lines[..., -offset:]
-        target[..., offset:] = lines[..., -1:]
+def copy_lines(lines: NDArray[Any], out: NDArray[Any], offset: int, left: int = 0) -> None:
+    """Write lines (..., W), moved by whole pixels, into ``out`` (..., w), from column ``left`` on.
+
+    ``out`` may not share memory with ``lines``.
+    """
+    width, first = lines.shape[-1], left - offset  # where the first sample comes from
+    start = min(max(first, 0), width)
+    stop = max(min(first + out.shape[-1], width), start)
+    before, after = start - first, stop - first
+    if start == stop:  # moved out of sight
+        out[...] = lines[..., :1] if first < 0 else lines[..., -1:]
+        return
+    out[..., before:after] = lines[..., start:stop]
+    out[..., :before] = lines[..., :1]
+    out[..., after:] = lines[..., -1:]
 
 
 def line_taps(offset_px: float) -> tuple[NDArray[np.float32], int]:

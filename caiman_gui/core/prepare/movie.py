@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit
 
 from caiman_gui.core.prepare.fill import PixelFill
-from caiman_gui.core.prepare.lines import copy_odd_lines, line_taps, move_odd_lines
+from caiman_gui.core.prepare.lines import copy_lines, line_taps, move_odd_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,13 +78,15 @@ class PreparedMovie:
         offset = int(self._plan.scan_phase_px)
         filled = 0
         for frames in self._runs(first + start, first + stop):
-            part = out[filled : filled + len(frames)]
-            lines = frames[:, self._rows]
-            if offset:
-                lines = lines.copy()
-                copy_odd_lines(lines, lines, offset, 1 - self._plan.crop_top_px % 2)
-            part[...] = lines[:, :, self._cols]
+            part, lines = out[filled : filled + len(frames)], frames[:, self._rows]
             filled += len(frames)
+            if offset == 0:
+                part[...] = lines[:, :, self._cols]
+                continue
+            for parity in (0, 1):
+                is_odd = (self._plan.crop_top_px + parity) % 2
+                moved = offset if is_odd else 0
+                copy_lines(lines[:, parity::2], part[:, parity::2], moved, self._cols.start)
         return out
 
     def _averaged(self, start: int, stop: int) -> NDArray[np.generic]:
@@ -119,7 +121,8 @@ class PreparedMovie:
         if offset == 0:
             return
         if offset.is_integer():
-            copy_odd_lines(buffer, buffer, int(offset), first_odd)
+            odd = buffer[first_odd::2]
+            copy_lines(odd.copy(), odd, int(offset))
         else:
             taps, whole = line_taps(offset)
             move_odd_lines(buffer, first_odd, whole, taps)
