@@ -183,7 +183,8 @@ class _Likeness:
 
     def _centred(self, frames: NDArray[np.float32]) -> NDArray[np.float32]:
         if self._weight is None:
-            return frames - frames.mean(axis=(1, 2), keepdims=True)
+            centred: NDArray[np.float32] = frames - frames.mean(axis=(1, 2), keepdims=True)
+            return centred
         total = (frames * self._weight).sum(axis=(1, 2), keepdims=True)
-        centred: NDArray[np.float32] = (frames - total / self._weight.sum()) * self._weight
+        centred = (frames - total / self._weight.sum()) * self._weight
         return centred

@@ -90,7 +90,7 @@ def build_reference(
     """
     n_rigid = START_ROUNDS + params.template_iterations
     n_fine = params.template_iterations if params.mode == "piecewise" else 0
-    rounds: list[Maker] = [_rigid] * n_rigid + [_piecewise] * n_fine
+    rounds: list[Maker] = [*[_rigid] * n_rigid, *[_piecewise] * n_fine]
     if excluded is not None and excluded.any():
         fill = RegionFill(excluded)
         rounds = [partial(_masked, make, fill) for make in rounds]

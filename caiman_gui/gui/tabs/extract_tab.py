@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import (
     QAbstractItemView,
+    QButtonGroup,
+    QHBoxLayout,
     QHeaderView,
     QSplitter,
+    QStackedWidget,
     QTableWidget,
     QTableWidgetItem,
+    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -22,6 +26,7 @@ from caiman_gui.gui.tabs.step_tab import StepTab
 from caiman_gui.gui.widgets.diameter_circle import DiameterCircle
 from caiman_gui.gui.widgets.empty_state import EmptyState
 from caiman_gui.gui.widgets.field_view import FieldView
+from caiman_gui.gui.widgets.multi_player import MultiPlayer
 from caiman_gui.params.sources import SourceParams
 from caiman_gui.pipeline.steps import StepStatus
 from caiman_gui.pipeline.steps import status as step_status
@@ -31,6 +36,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from caiman_gui.app.context import AppContext
+    from caiman_gui.gui.widgets.movie_view import MovieView
+    from caiman_gui.gui.widgets.player_bar import PlayerBar
 
 STEPS = ("sources", "quality", "traces")
 COLUMNS = (
@@ -61,7 +68,8 @@ class ExtractTab(StepTab):
         self.runs = _run_table()
         self._views = QSplitter(Qt.Orientation.Vertical)
         self._views.setChildrenCollapsible(False)
-        self._views.addWidget(self.field)
+        self.movies = MultiPlayer(ctx, ("corrected", "model", "residual"))
+        self._views.addWidget(self._build_pages())
         self._views.addWidget(self._runs_box())
         self._views.setStretchFactor(0, 1)
         self._views.setSizes([600, 136])
@@ -73,6 +81,46 @@ class ExtractTab(StepTab):
         ctx.workflow.centresFound.connect(self._on_centres)
         ctx.workflow.runFinished.connect(self._on_run_finished)
         self.show_empty(self._empty)
+
+    def _build_pages(self) -> QWidget:
+        """The cells on an image, or the movies of which they are made, one at a time."""
+        box = QWidget()
+        row = QHBoxLayout()
+        row.setSpacing(2)
+        group = QButtonGroup(self)
+        self.switches: list[QToolButton] = []
+        for index, (text, tip) in enumerate(
+            (
+                ("Cells", "Outlines on a summary image"),
+                ("Movies", "What the cells explain of the movie, and what they leave"),
+            )
+        ):
+            button = QToolButton()
+            button.setText(text)
+            button.setToolTip(tip)
+            button.setCheckable(True)
+            button.setChecked(index == 0)
+            group.addButton(button, index)
+            row.addWidget(button)
+            self.switches.append(button)
+        row.addStretch(1)
+        self.pages = QStackedWidget()
+        self.pages.addWidget(self.field)
+        self.pages.addWidget(self.movies)
+        group.idClicked.connect(self.pages.setCurrentIndex)
+        layout = QVBoxLayout(box)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        layout.addLayout(row)
+        layout.addWidget(self.pages, 1)
+        return box
+
+    def players(self) -> tuple[tuple[MovieView, ...], PlayerBar | None]:
+        """Return the movies side by side, while they are shown."""
+        if self.pages.currentWidget() is not self.movies:
+            return (), None
+        shown = tuple(pane.movie for pane in self.movies.panes if pane.isVisible())
+        return shown, self.movies.player
 
     def _runs_box(self) -> QWidget:
         box = QWidget()
@@ -119,6 +167,10 @@ class ExtractTab(StepTab):
             self._on_selected()
         elif topics & Topic.LABELS and state.components is not None:
             self.field.set_decisions(self.ctx.document.decisions)
+        if topics & (Topic.RECORDING | Topic.MOTION):
+            first = "corrected" if "motion" in state.steps else "raw"
+            self.movies.set_sources((first, "model", "residual"))
+            self.movies.reload()
         self._show_numbers()
 
     def _show_missing(self) -> None:
