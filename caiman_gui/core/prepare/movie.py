@@ -71,6 +71,12 @@ class PreparedMovie:
             return self._copied(start, stop)
         return self._averaged(start, stop)
 
+    def close(self) -> None:
+        """Close the recording, if it can be closed."""
+        close = getattr(self._movie, "close", None)
+        if close is not None:
+            close()
+
     def _copied(self, start: int, stop: int) -> NDArray[np.generic]:
         """Take samples as they are."""
         out = np.empty((stop - start, *self._shape[1:]), self.dtype)
