@@ -77,7 +77,7 @@ def find_bad_pixels(movie: Movie, *, ctx: TaskContext = NULL_CONTEXT) -> BadPixe
     Parameters
     ----------
     movie : Movie (T, H, W)
-        With its lines lined up, but not binned. Of fewer than 10 frames nothing is told.
+        Not binned, at best with its lines lined up. Of fewer than 10 frames nothing is told.
     ctx : TaskContext
 
     Returns
