@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 # Without a handler of its own, tifffile's warnings would be printed to a terminal.
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
-_JPEG: Final = (6, 7)
+_JPEG: Final = 7
 _JPEG_2000: Final = (33003, 33004, 33005, 34712)
 _JPEG_TABLES = 347
 #: Frames that unpack to more than this must not be smaller than a thousandth of it in the file.
@@ -90,7 +90,7 @@ class PageDecoder:
         if kind.image_bytes > max(_SUSPICIOUS_BYTES, stored * _MAX_RATIO):
             raise DamagedTiff(f"it claims frames of {kind.height} x {kind.width} px")
         options: dict[str, Any] = {"_fullsize": False}
-        if kind.compression in _JPEG:
+        if kind.compression == _JPEG:
             options["jpegtables"] = page.data(_JPEG_TABLES) or None
         image: NDArray[np.generic] = np.zeros(self._shape, kind.dtype)  # (planes, H, W, samples)
         for index, data in enumerate(self._read(offsets, counts)):
@@ -128,7 +128,7 @@ class PageDecoder:
 
     def _require_size(self, data: bytes) -> None:
         """Refuse an image inside the image that claims to be much larger than its place."""
-        if self._kind.compression in _JPEG:
+        if self._kind.compression == _JPEG:
             claimed = jpeg_size(data)
         elif self._kind.compression in _JPEG_2000:
             claimed = jpeg2000_size(data)

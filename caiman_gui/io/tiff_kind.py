@@ -25,7 +25,7 @@ KIND_TAGS: Final = frozenset(
 )
 #: Names of compressions, by the value of their tag.
 COMPRESSIONS: Final = {
-    1: "", 5: "LZW", 6: "old JPEG", 7: "JPEG", 8: "deflate", 32773: "PackBits", 32946: "deflate",
+    1: "", 5: "LZW", 7: "JPEG", 8: "deflate", 32773: "PackBits", 32946: "deflate",
     33003: "JPEG 2000", 33004: "JPEG 2000", 33005: "JPEG 2000", 34712: "JPEG 2000",
     34925: "LZMA", 50000: "Zstandard",
 }  # fmt: skip
