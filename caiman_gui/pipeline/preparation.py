@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from caiman_gui.core.findings import Excluded, Findings
-from caiman_gui.core.task import SubContext, TaskContext
+from caiman_gui.core.task import NULL_CONTEXT, SubContext, TaskContext
 from caiman_gui.errors import InputError
 from caiman_gui.pipeline.workspace import recorded_movie, require_recording
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 #: Frames averaged to look for vessels.
 _MEAN_FRAMES = 200
+#: Bytes of frames looked at before a run.
+_SURVEY_BYTES = 64 * 2**20
 
 
 def run_preparation(state: ProjectState, n_threads: int, ctx: TaskContext) -> dict[str, Any]:
@@ -82,6 +84,15 @@ def _read_mask(path: Path, shape: tuple[int, int]) -> NDArray[np.bool_]:
         return np.asarray(reader.frames(0, 1)[0] != 0)
     finally:
         reader.close()
+
+
+def survey_notes(state: ProjectState, ctx: TaskContext = NULL_CONTEXT) -> tuple[str, ...]:
+    """Look through the recording and return what seems wrong with it, in plain words."""
+    from caiman_gui.core.survey import survey, survey_warnings
+
+    with recorded_movie(state) as movie:
+        found = survey(movie, ctx=ctx, n_thumbnails=0, budget_bytes=_SURVEY_BYTES)
+        return survey_warnings(found, movie.shape[0])
 
 
 def suggest_vessels(state: ProjectState, ctx: TaskContext) -> tuple[Region, ...]:

@@ -73,7 +73,7 @@ def make_report(
             "memory_budget_bytes": memory_bytes,
             "system": platform.platform(),
         },
-        "warnings": [*warnings(state), *_outdated(state), *notes],
+        "warnings": list(dict.fromkeys((*warnings(state), *_outdated(state), *notes))),
     }
 
 
