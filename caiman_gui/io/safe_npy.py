@@ -47,7 +47,7 @@ def read_objects(path: Path) -> Any:
             "Files that Suite2p wrote can be read. Do not open this one with other programs "
             "unless you trust its source: it may run commands.",
         ) from exc
-    except (*DAMAGE, RecursionError) as exc:
+    except (*DAMAGE, Warning) as exc:  # a wrong escape in text is a warning only
         raise in_words(path, KIND, exc, "its settings cannot be read") from exc
     if not isinstance(value, list):
         raise damaged(path, KIND, "its settings are no array")

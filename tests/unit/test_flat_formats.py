@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from itertools import permutations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import psutil
 import pytest
 from flat_files import movie, write_mmap
 
@@ -266,39 +264,6 @@ def test_impossible_geometries(tmp_path: Path, geometry: RawGeometry | None) -> 
     assert not raw_binary.recognises(tmp_path / "a.raw", bytes(100))
     with pytest.raises(InputError):
         raw_binary.open_reader(tmp_path / "a.raw", ReadChoice(raw=geometry))
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="files are not sparse there by themselves")
-@pytest.mark.parametrize("kind", ["npy", "npy-F", "mmap-F", "mmap-C", "raw"])
-def test_opening_does_not_depend_on_the_length(tmp_path: Path, kind: str) -> None:
-    """50 GB of zeros: open at once, show any frame, take no more memory."""
-    choice, module, dtype, path = CHOICE, npy, "u2", tmp_path / "a.npy"
-    is_pixelwise = kind in ("npy-F", "mmap-C")
-    n_frames, height, width = (2_000_000, 128, 100) if is_pixelwise else (50_000, 512, 1000)
-    if kind.startswith("npy"):
-        header = np.lib.format.header_data_from_array_1_0(np.zeros((1, 1, 1), "u2"))
-        header |= {"shape": (n_frames, height, width), "fortran_order": kind.endswith("F")}
-        with path.open("wb") as file:
-            np.lib.format.write_array_header_1_0(file, header)
-    elif kind == "raw":
-        module, choice = raw_binary, ReadChoice(raw=RawGeometry(width, height))
-        path.touch()
-    else:
-        module, dtype, n_frames = caiman_mmap, "f4", n_frames // 2
-        name = f"a_d1_{height}_d2_{width}_d3_1_order_{kind[-1]}_frames_{n_frames}.mmap"
-        path = tmp_path / name
-        path.touch()
-    n_bytes = n_frames * height * width * np.dtype(dtype).itemsize
-    assert n_bytes > 50e9
-    with path.open("r+b") as file:
-        file.truncate(file.seek(0, 2) + n_bytes)
-    process = psutil.Process()
-    before = process.memory_info().rss
-    reader = module.open_reader(path, choice)
-    assert reader.shape == (n_frames, height, width)
-    assert not reader.frames(n_frames - 1, n_frames).any()
-    assert process.memory_info().rss - before < 200 * 2**20
-    reader.close()
 
 
 def test_a_layout_of_scattered_frames_is_refused_if_absurd(tmp_path: Path) -> None:
