@@ -103,7 +103,8 @@ class TiffMovie:
         kind, note = choose_kind(chain, name)
         self.dtype = kind.dtype
         require_sample_type(self.dtype, self.path)
-        require_frame_size(self.path, KIND_NAME, kind.height, kind.width, self.dtype)
+        rows = kind.height * kind.samples
+        require_frame_size(self.path, KIND_NAME, rows, kind.width, self.dtype)
         self._pages = TiffPages(source, chain, kind)
         index = self._pages.index
         first = Directory(source, int(chain.runs[0, IFD]))

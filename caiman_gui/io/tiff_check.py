@@ -107,13 +107,9 @@ def _extend(pages: TiffPages) -> bool:
     source, expected = pages.source, pages.index.expected()
     if source.is_big or source.size < _OVERFLOW_BYTES or len(expected) < 3:
         return False
-    steps = np.diff(expected[1:])
-    step = int(steps[0])
+    steps = np.diff(expected)
+    first, step = int(expected[0]), int(steps[0])
     if (expected < 0).any() or (steps != step).any() or step < pages.kind.image_bytes:
-        return False
-    # The first page may be followed by settings; those after it lie at equal steps.
-    first = int(expected[1]) - step
-    if first != int(expected[0]):
         return False
     n_images = (source.size - pages.kind.image_bytes - first) // step + 1
     pages.index.use_steps(n_images, first, step)

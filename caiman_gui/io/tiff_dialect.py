@@ -82,6 +82,8 @@ class Dialect:
     channels : tuple of str
     rates, pixel_sizes : tuple of (float or None, str)
         Hz and µm, and where they are said; the first plausible one counts.
+    is_rate_wish : bool
+        Whether the rate is what was asked for, which the times of the frames tell better.
     recorded : tuple of (str, str)
         ISO 8601, and where it is said.
     stamp : function of a directory, or None
@@ -100,6 +102,7 @@ class Dialect:
     is_contiguous: bool = False
     channels: tuple[str, ...] = ()
     rates: Candidates = ()
+    is_rate_wish: bool = False
     pixel_sizes: Candidates = ()
     recorded: tuple[tuple[str, str], ...] = ()
     stamp: Callable[[Directory], float | None] | None = None

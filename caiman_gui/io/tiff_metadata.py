@@ -111,7 +111,7 @@ def read_facts(
     rate = _plausible(dialect.rates, _MAX_RATE_HZ)
     measured = _measured_rate(stamps, len(pages), dialect.stamp_source)
     notes = [*notes, *dialect.notes, *found.notes]
-    if rate is None or rate.source.startswith("Micro-Manager"):  # its interval is only a wish
+    if rate is None or dialect.is_rate_wish:
         rate = measured or rate
     elif measured is not None and abs(measured.value / rate.value - 1) > _SAME_RATE:
         notes.append(

@@ -24,6 +24,7 @@ _MM_INDEX, _MM_INDEX_BLOCK, _MM_SUMMARY = 54773648, 3453623, 2355492
 _MM_PAGE = 51123
 _MAX_SUMMARY_BYTES = 2**24
 _ELAPSED = re.compile(r'"ElapsedTime-ms"\s*:\s*"?([-+.\deE]+)')
+_DATE = re.compile(r"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)")
 _UIC2: Final = 33629
 _LSM_INFO: Final = 34412
 _DAY_S = 86_400
@@ -50,6 +51,8 @@ def with_micromanager(found: Dialect, opened: Opened) -> Dialect:
         format=f"Micro-Manager {found.format}".strip(),
         channels=found.channels if any(found.channels) else channels,
         rates=(*found.rates, (inverse(interval, 1e-3), "Micro-Manager Interval_ms")),
+        is_rate_wish=True,
+        recorded=(*found.recorded, *_mm_recorded(summary)),
         pixel_sizes=(*found.pixel_sizes, (size, "Micro-Manager PixelSize_um")),
         stamp=_mm_stamp,
         stamp_source="Micro-Manager ElapsedTime-ms",
@@ -71,6 +74,14 @@ def _mm_summary(source: TiffBytes) -> dict[str, Any]:
     except (ValueError, RecursionError):
         return {}
     return summary if isinstance(summary, dict) else {}
+
+
+def _mm_recorded(summary: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+    for key in ("StartTime", "Time"):
+        found = _DATE.match(str(summary.get(key, "")))
+        if found:
+            return ((f"{found.group(1)}T{found.group(2)}", f"Micro-Manager {key}"),)
+    return ()
 
 
 def _mm_table(opened: Opened) -> tuple[NDArray[np.int64] | None, tuple[str, ...]]:

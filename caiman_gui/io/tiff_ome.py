@@ -36,7 +36,7 @@ _CHANNEL = re.compile(r"<(?:\w+:)?Channel\b[^>]*>")
 _PLANE = re.compile(r"<(?:\w+:)?Plane\b[^>]*>")
 _TIFF_DATA = re.compile(r"<(?:\w+:)?TiffData\b([^>]*)>(?:\s*<(?:\w+:)?UUID\b([^>]*)>([^<]*)<)?")
 _ROOT = re.compile(r"<(?:\w+:)?OME\b[^>]*>")
-_DATE = re.compile(r"<(?:\w+:)?Acquisi(?:tionDate|tionTime|tionDateTime)\b[^>]*>([^<]+)<")
+_DATE = re.compile(r"<(?:\w+:)?(?:AcquisitionDate|AcquiredDate)\b[^>]*>([^<]+)<")
 #: Names of other files that a note lists.
 _N_LISTED = 3
 
@@ -67,7 +67,7 @@ def read_ome(text: str, opened: Opened) -> Dialect:
     read = [_read_block(part, text, opened, others) for part in _image_texts(text)]
     blocks = [block for block in read if block is not None]
     if not blocks:
-        return Dialect(format="OME", is_contiguous=False)
+        return Dialect(format="OME")
     block = max(blocks, key=lambda item: len(item.pages))
     notes = []
     n_images = sum(len(item.pages) > 0 for item in blocks)

@@ -124,7 +124,7 @@ def read_scanimage(opened: Opened) -> Dialect:
         rates=_rates(settings, layout),
         pixel_sizes=sizes,
         recorded=_recorded(description),
-        stamp=_stamp,
+        stamp=_stamp if layout.per_slice == 1 else None,  # else there are gaps between planes
         stamp_source="ScanImage frame time stamps",
         notes=tuple(notes),
     )

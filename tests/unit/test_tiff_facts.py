@@ -293,7 +293,10 @@ def test_micromanager_places_and_times(tmp_path: Path, frames: np.ndarray) -> No
         page = {"ElapsedTime-ms": 40.0 * (number // 4), "Width": 20}
         return [(51123, ASCII, text(json.dumps(page)))]
 
-    summary = {"Interval_ms": 0, "PixelSize_um": 0.65, "ChNames": ["DAPI", "GFP"], "Slices": 2}
+    summary = {
+        "Interval_ms": 10, "PixelSize_um": 0.65, "ChNames": ["DAPI", "GFP"], "Slices": 2,
+        "StartTime": "2022-01-02 03:04:05.678 +0100",
+    }  # fmt: skip
     block = micromanager_block(summary, 0)
     places = write_pages(path, frames, extra, is_big=False, block=block)
     index_at = path.stat().st_size
@@ -310,8 +313,9 @@ def test_micromanager_places_and_times(tmp_path: Path, frames: np.ndarray) -> No
     assert facts.channels == ("DAPI", "GFP")
     assert facts.n_planes == 2
     assert_fact(facts.pixel_size, 0.65, "Micro-Manager PixelSize_um")
+    assert facts.recorded == Fact("2022-01-02T03:04:05", "Micro-Manager StartTime")
     assert facts.frame_rate is not None
-    assert facts.frame_rate.value == pytest.approx(25)
+    assert facts.frame_rate.value == pytest.approx(25)  # not the 100 Hz that were asked for
     assert facts.timestamps is not None
     np.testing.assert_allclose(facts.timestamps.value, 0.04 * np.arange(6))
 
