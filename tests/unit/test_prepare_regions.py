@@ -164,3 +164,9 @@ def test_senseless_regions_are_refused(change, words):
 def test_a_region_needs_all_its_parts():
     with pytest.raises(ValueError, match="points"):
         Region.from_dict({"kind": "exclude", "shape": "polygon"})
+
+
+def test_an_ellipse_of_hardly_any_width_is_empty():
+    thin = Region("exclude", "ellipse", ((0, 5.6e-179), (1, 0)))
+    assert not thin.contains(0, 0)
+    assert not rasterise([thin], SHAPE).any()

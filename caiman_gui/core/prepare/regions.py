@@ -19,6 +19,7 @@ Shape = Literal["polygon", "rectangle", "ellipse"]
 MAX_POINTS = 10_000
 #: No image is larger.
 MAX_COORDINATE = 1e6
+_THINNEST_PX = 1e-6  # a thinner ellipse has no area that could be drawn
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,13 +130,13 @@ def _inside(
     if region.shape == "polygon":
         return _inside_polygon(corners, rows, cols)
     low, high = corners.min(axis=0), corners.max(axis=0)
-    if (low >= high).any():
-        return np.zeros((rows.size, cols.size), bool)
     if region.shape == "rectangle":
         is_row = (low[0] <= rows) & (rows < high[0])
         is_col = (low[1] <= cols) & (cols < high[1])
         return np.asarray(np.logical_and.outer(is_row, is_col), np.bool_)
     center, radius = (low + high) / 2, (high - low) / 2
+    if radius.min() < _THINNEST_PX:
+        return np.zeros((rows.size, cols.size), bool)
     y, x = (rows - center[0]) / radius[0], (cols - center[1]) / radius[1]
     return np.asarray(y[:, None] ** 2 + x[None, :] ** 2 <= 1, np.bool_)
 
