@@ -90,7 +90,7 @@ class TiffSequence:
         self.dtype = first.dtype
         self.facts = replace(
             first.facts,
-            format=f"{len(self._paths):,} files, each a {first.facts.format}",
+            format=f"{len(self._paths):,} files ({first.facts.format})",
             timestamps=None,
         )
         self._template = _plain_template(self.path) if self._is_tiff else None

@@ -49,7 +49,7 @@ def test_tiff_files_of_one_page(tmp_path: Path, frames: np.ndarray, options: dic
     movie = open_sequence(paths, ReadChoice())
     assert movie.shape == frames.shape
     assert movie.dtype == np.uint16
-    assert movie.facts.format.startswith("12 files, each a ")
+    assert movie.facts.format.startswith("12 files (")
     np.testing.assert_array_equal(movie.frames(0, N_FRAMES), frames)
     np.testing.assert_array_equal(movie.frames(5, 7), frames[5:7])
     np.testing.assert_array_equal(movie.frames(10, 99), frames[10:])
