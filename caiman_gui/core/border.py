@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import ndimage
 
+from caiman_gui.core.movie import frames_per_block
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -25,10 +27,13 @@ def trusted_pixels(movie: Movie, *, ctx: TaskContext) -> NDArray[np.bool_]:
     """Find the pixels (H, W) that nearly always show data and not a filled-in border."""
     border = BorderSearch(movie.shape)
     n_frames = movie.shape[0]
-    for start in run_starts(n_frames):
-        ctx.check()
-        frames = movie.frames(start, min(start + _RUN, n_frames))
-        border.add(start, np.asarray(frames, dtype=np.float32))
+    step = min(_RUN, frames_per_block(movie.shape[1], movie.shape[2]))
+    for run in run_starts(n_frames):
+        last = min(run + _RUN, n_frames)
+        for start in range(run, last, step):
+            ctx.check()
+            frames = movie.frames(start, min(start + step, last))
+            border.add(start, np.asarray(frames, dtype=np.float32))
     return border.trusted()
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 #: Budget of callers that name none.
 DEFAULT_BYTES = 2 * 2**30
+#: What working on one trace takes, in copies of it as float64.
+TRACE_COPIES = 24
 
 
 def pieces_in_memory(memory_bytes: int, piece_bytes: int, *, held_bytes: int = 0, most: int) -> int:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numba import njit
 
-from caiman_gui.core.checks import require_finite
-from caiman_gui.core.movie import block_length
-from caiman_gui.core.parallel import thread_map
+from caiman_gui.core.budget import pieces_in_memory
+from caiman_gui.core.movie import block_bytes, block_length, pixel_block
+from caiman_gui.core.parallel import read_ahead, thread_map
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -81,6 +81,7 @@ def spatial_correlations(
     frame_rate_hz: float,
     event_frames: int,
     n_threads: int,
+    memory_bytes: int,
     ctx: TaskContext,
 ) -> list[float]:
     """Pearson correlation of each footprint with the movie while the component is active.
@@ -99,6 +100,8 @@ def spatial_correlations(
         The event frames are those from 1/6 s before to 5/6 s after a peak.
     event_frames : int
         Of two peaks nearer than this only the higher one counts.
+    n_threads, memory_bytes : int
+    ctx : TaskContext
 
     Returns
     -------
@@ -115,7 +118,7 @@ def spatial_correlations(
     pixel_at = np.cumsum([0, *(item.pixels.size for item in items)])
     pixels = np.concatenate([np.zeros(0, np.int32), *(item.pixels for item in items)])
     image = np.zeros(pixels.size)
-    for start, block in _needed_blocks(movie, frames, ctx):
+    for start, block in _needed_blocks(movie, frames, memory_bytes, ctx):
 
         def work(k: int, start: int = start, block: NDArray[np.float32] = block) -> None:
             stop = min(k + _CHUNK, len(items))
@@ -210,26 +213,19 @@ def _as_weights(
 
 
 def _needed_blocks(
-    movie: Movie, frames: NDArray[np.int64], ctx: TaskContext
+    movie: Movie, frames: NDArray[np.int64], memory_bytes: int, ctx: TaskContext
 ) -> Iterator[tuple[int, NDArray[np.float32]]]:
     """Yield (start, (H*W, n) float32) for blocks that hold a needed frame; others stay unread."""
-    n_frames, height, width = movie.shape
-    stored = getattr(movie, "pixel_block", None)
-    step = int(getattr(movie, "block_frames", 0)) if stored is not None else block_length(movie)
-    needed = np.zeros(n_frames, np.bool_)
-    needed[frames] = True
-    for start in range(0, n_frames, step):
-        ctx.check()
+    n_frames, step = movie.shape[0], block_length(movie)
+    starts = np.unique(frames // step) * step
+
+    def read(start: int) -> tuple[int, NDArray[np.float32]]:
+        return start, pixel_block(movie, start, min(start + step, n_frames))
+
+    n_ahead = pieces_in_memory(memory_bytes, 5 * block_bytes(movie), most=2) - 1
+    for start, block in read_ahead(read, starts.tolist(), n_ahead=n_ahead, ctx=ctx):
         ctx.progress(start, n_frames)
-        stop = min(start + step, n_frames)
-        if not needed[start:stop].any():
-            continue
-        if stored is not None:
-            yield start, stored(start, stop)
-            continue
-        block = np.ascontiguousarray(movie.frames(start, stop), dtype=np.float32)
-        require_finite(block, start)
-        yield start, block.reshape(stop - start, height * width).T
+        yield start, block
     ctx.progress(n_frames, n_frames)
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from caiman_gui.core.budget import DEFAULT_BYTES, TRACE_COPIES, pieces_in_memory
 from caiman_gui.core.parallel import thread_map
 from caiman_gui.core.results import Decision
 from caiman_gui.core.task import NULL_CONTEXT, SubContext, TaskContext
@@ -37,6 +38,7 @@ def measure_quality(
     frame_rate_hz: float,
     decay_time_s: float,
     n_threads: int = 1,
+    memory_bytes: int = DEFAULT_BYTES,
     ctx: TaskContext = NULL_CONTEXT,
     only: Collection[int] | None = None,
 ) -> ComponentSet:
@@ -49,8 +51,8 @@ def measure_quality(
         The movie the components were found in.
     frame_rate_hz, decay_time_s : float
         Their product is the length of an event in frames.
-    n_threads : int
-        The result does not depend on it.
+    n_threads, memory_bytes : int
+        Threads to use, and the memory budget. The result depends on neither.
     ctx : TaskContext
     only : collection of int, optional
         Ids to measure; the others keep their metrics.
@@ -70,12 +72,14 @@ def measure_quality(
         return trace_snr(components.items[index].raw, event_frames=length)
 
     snr: list[float] = []
-    for value in thread_map(snr_of, wanted, n_threads=n_threads, ctx=ctx):
+    at_once = pieces_in_memory(memory_bytes, TRACE_COPIES * 8 * components.n_frames, most=n_threads)
+    for value in thread_map(snr_of, wanted, n_threads=at_once, ctx=ctx):
         snr.append(value)
         first.progress(len(snr), len(wanted))
     rval = spatial_correlations(
         components, movie, wanted, frame_rate_hz=frame_rate_hz, event_frames=length,
-        n_threads=n_threads, ctx=SubContext(ctx, 0.2, 1.0, "Spatial quality"),
+        n_threads=n_threads, memory_bytes=memory_bytes,
+        ctx=SubContext(ctx, 0.2, 1.0, "Spatial quality"),
     )  # fmt: skip
     changed: dict[int, Component] = {}
     for index, s, r in zip(wanted, snr, rval, strict=True):

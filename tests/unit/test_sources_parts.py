@@ -59,6 +59,7 @@ def products_of(movie, footprints, regressors, images, background, n_threads=1):
         images=images,
         traces=background,
         n_threads=n_threads,
+        n_ahead=n_threads - 1,
         ctx=NULL_CONTEXT,
         message="",
     )

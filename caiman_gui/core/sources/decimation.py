@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from caiman_gui.core.movie import Movie
     from caiman_gui.core.task import TaskContext
 
-#: Bytes that the binned movie may take; the search needs two more arrays of this size.
+#: Bytes that the binned movie may take, whatever the memory budget: it decides about bins.
 BINNED_BYTES = 256 * 2**20
 #: A bin is at most this share of the decay time, unless memory asks for more.
 BIN_PER_DECAY = 0.25
@@ -176,8 +176,22 @@ def _add_block(
         roughness[p] += rough
 
 
+def binned_bytes(movie: Movie, decay_frames: float, diameter_px: float) -> int:
+    """Bytes that the binned movie will take."""
+    n_frames, height, width = movie.shape
+    size, side = bin_size(movie.shape, decay_frames, diameter_px)
+    return 4 * _blocks(height, side) * _blocks(width, side) * (n_frames // size)
+
+
 def bin_movie(
-    movie: Movie, *, decay_frames: float, diameter_px: float, n_threads: int, ctx: TaskContext
+    movie: Movie,
+    *,
+    decay_frames: float,
+    diameter_px: float,
+    n_threads: int,
+    ctx: TaskContext,
+    n_ahead: int = 0,
+    into: NDArray[np.float32] | None = None,
 ) -> BinnedMovie:
     """Average a movie over bins, and measure mean and noise of its pixels, in one pass.
 
@@ -191,17 +205,24 @@ def bin_movie(
         Length of a transient in frames.
     diameter_px : float
         Of a cell.
-    n_threads : int
+    n_threads, n_ahead : int
+        Threads, and blocks of the movie read early.
     ctx : TaskContext
+    into : (h*w, n) float32, optional
+        The data of an earlier result, which are made again.
     """
     n_frames, height, width = movie.shape
     size, side = bin_size(movie.shape, decay_frames, diameter_px)
     small = (_blocks(height, side), _blocks(width, side))
     n_bins = n_frames // size  # an incomplete last bin is left out
-    pixels = _Sums.zeros(height * width, 0 if side > 1 else n_bins, size)
-    blocks = _Sums.zeros(small[0] * small[1], n_bins, size) if side > 1 else pixels
+    bins = np.empty((small[0] * small[1], n_bins), np.float32) if into is None else into
+    bins[...] = 0
+    unused = np.zeros((height * width, 0), np.float32)
+    blocks = _Sums.of(bins, size)
+    pixels = _Sums.of(unused, size) if side > 1 else blocks
     n_bends = 0
-    for start, block in pixel_blocks(movie, ctx=ctx, message="Averaging over time"):
+    message = "Averaging over time"
+    for start, block in pixel_blocks(movie, ctx=ctx, message=message, n_ahead=n_ahead):
         pixels.add(block, start, n_threads, ctx)
         if side > 1:
             averaged = _averaged(block, (height, width), side, n_threads, ctx)
@@ -253,10 +274,9 @@ class _Sums:
     bin_frames: int
 
     @classmethod
-    def zeros(cls, n_pixels: int, n_bins: int, bin_frames: int) -> _Sums:
-        """Nothing added yet; no bins if these are not wanted."""
-        bins = np.zeros((n_pixels, n_bins), np.float32)
-        return cls(bins, np.zeros(n_pixels), np.zeros(n_pixels), bin_frames)
+    def of(cls, bins: NDArray[np.float32], bin_frames: int) -> _Sums:
+        """Nothing added yet to bins (n_pixels, n_bins), of which there are none if not wanted."""
+        return cls(bins, np.zeros(len(bins)), np.zeros(len(bins)), bin_frames)
 
     def add(self, block: NDArray[np.float32], start: int, n_threads: int, ctx: TaskContext) -> None:
         """Add frames (n_pixels, n) that begin at frame ``start``."""

@@ -12,12 +12,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numba import njit
 from scipy import ndimage
 from scipy.special import ndtri
 
 from caiman_gui.core.parallel import thread_map
 from caiman_gui.core.sources.cleanup import clean_image, stacked
+from caiman_gui.core.sources.smoothing import (
+    EXCURSION,
+    blur_box,
+    decay_filter,
+    gaussian_kernel,
+    score_traces,
+    take_out,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,8 +34,6 @@ if TYPE_CHECKING:
 
     from caiman_gui.core.task import TaskContext
 
-#: Standard deviations above which the filtered movie counts.
-EXCURSION = 3.0
 #: Expected number of false seeds in a whole movie of noise.
 _FALSE_SEEDS = 0.05
 #: Widest noise of a pixel, in that of the typical pixel.
@@ -41,91 +46,8 @@ _REFINEMENTS = 4
 #: Least area of a new footprint, as a share of a disc of the neuron diameter.
 _LEAST_AREA = 0.15
 _SHARE = 0.2
-
-
-@njit(cache=True, nogil=True, fastmath=True)
-def decay_filter(data: NDArray[np.float32], kernel: NDArray[np.float32]) -> None:
-    """Replace each row by its product with a kernel that looks ahead, in place."""
-    n_pixels, n_bins = data.shape
-    for p in range(n_pixels):
-        row = data[p]
-        for t in range(n_bins):
-            total = np.float32(0.0)
-            for j in range(min(kernel.size, n_bins - t)):
-                total += kernel[j] * row[t + j]
-            row[t] = total
-
-
-@njit(cache=True, nogil=True, fastmath=True)
-def blur_rows(
-    data: NDArray[np.float32],
-    kernel: NDArray[np.float32],
-    first: int,
-    last: int,
-    out: NDArray[np.float32],
-) -> None:
-    """Blur rows first ... last-1 of (H, W, n) along both axes; outside the field is zero."""
-    height, width, n_bins = data.shape
-    half = kernel.size // 2
-    line = np.empty((width, n_bins), np.float32)
-    for row in range(first, last):
-        line[:] = 0
-        for i in range(max(row - half, 0), min(row + half + 1, height)):
-            line += kernel[i - row + half] * data[i]
-        for col in range(width):
-            target = out[row, col]
-            target[:] = 0
-            for j in range(max(col - half, 0), min(col + half + 1, width)):
-                target += kernel[j - col + half] * line[j]
-
-
-@njit(cache=True, nogil=True)
-def excursion_energy(trace: NDArray[np.float32], sign: float) -> float:
-    """Sum of squared excursions of a standardised trace above EXCURSION."""
-    total = 0.0
-    for value in trace:
-        over = sign * value - EXCURSION
-        if over > 0:
-            total += over * over
-    return total
-
-
-@njit(cache=True, nogil=True)
-def score_pixels(
-    filtered: NDArray[np.float32], first: int, last: int, sign: float, out: NDArray[np.float64]
-) -> None:
-    """Score pixels first ... last-1 of the standardised movie (P, n)."""
-    for p in range(first, last):
-        out[p] = excursion_energy(filtered[p], sign)
-
-
-@njit(cache=True, nogil=True, fastmath=True)
-def take_out(
-    movie: NDArray[np.float32],
-    top: int,
-    left: int,
-    image: NDArray[np.float32],
-    trace: NDArray[np.float32],
-    scale: NDArray[np.float32],
-) -> None:
-    """Subtract scale * image x trace from the movie (H, W, n) at (top, left), in place."""
-    height, width = movie.shape[:2]
-    for i in range(image.shape[0]):
-        row = top + i
-        if row < 0 or row >= height:
-            continue
-        for j in range(image.shape[1]):
-            col = left + j
-            if image[i, j] == 0 or col < 0 or col >= width:
-                continue
-            movie[row, col] -= image[i, j] * scale[row, col] * trace
-
-
-def gaussian_kernel(sigma: float) -> NDArray[np.float32]:
-    """Gaussian of unit sum, cut at three standard deviations."""
-    half = max(1, int(np.ceil(3 * sigma)))
-    kernel = np.exp(-0.5 * (np.arange(-half, half + 1) / sigma) ** 2)
-    return np.asarray(kernel / kernel.sum(), np.float32)
+#: Rows of the field that are smoothed at a time.
+BAND_ROWS = 4
 
 
 class GreedySearch:
@@ -170,52 +92,56 @@ class GreedySearch:
             pass
         self._movie = residual.reshape(*fov_shape, n_bins)
         self._kernel = gaussian_kernel(_SIGMA_DIAMETERS * diameter_px)
-        self._filtered = np.empty_like(self._movie)
+        self._low = np.zeros(fov_shape, np.float32)
+        self._spread = np.zeros(fov_shape, np.float32)
+        self._score = np.zeros(fov_shape)
+        negative = np.zeros(fov_shape)
+        bands = range(0, fov_shape[0], BAND_ROWS)
 
-        def blur(first: int) -> None:
-            last = min(first + 8, fov_shape[0])
-            blur_rows(self._movie, self._kernel, first, last, self._filtered)
+        def measure(top: int) -> None:
+            rows = slice(top, min(top + BAND_ROWS, fov_shape[0]))
+            for row in self._blurred(rows, slice(0, fov_shape[1])):
+                self._low[top], middle = np.quantile(row, (0.1587, 0.5), axis=1)
+                self._spread[top] = middle - self._low[top]
+                top += 1
 
-        for _ in thread_map(blur, range(0, fov_shape[0], 8), n_threads=n_threads, ctx=ctx):
-            pass
-        flat = self._filtered.reshape(len(residual), n_bins)
-        self._per_noise = np.empty(fov_shape, np.float32)
-        self._score = np.zeros(len(residual))
-        negative = np.zeros(len(residual))
-        per_noise = self._per_noise.reshape(-1)
-
-        low = np.zeros(len(residual), np.float32)
-        spread = np.zeros(len(residual), np.float32)
-
-        def measure(first: int) -> None:
-            part = slice(first, first + 2048)
-            low[part], middle = np.quantile(flat[part], (0.1587, 0.5), axis=1)
-            spread[part] = middle - low[part]
-
-        for _ in thread_map(measure, pieces, n_threads=n_threads, ctx=ctx):
+        for _ in thread_map(measure, bands, n_threads=n_threads, ctx=ctx):
             pass
         # Most pixels show noise only: a much wider spread is the activity of a busy cell.
-        typical = float(np.median(spread))
-        np.clip(spread, max(0.3 * typical, 1e-6), max(_WIDEST * typical, 1e-6), out=spread)
-        per_noise[:] = 1 / spread
+        typical = float(np.median(self._spread))
+        np.clip(
+            self._spread, max(0.3 * typical, 1e-6), max(_WIDEST * typical, 1e-6), out=self._spread
+        )
 
-        def standardise(first: int) -> None:
-            part = slice(first, min(first + 2048, len(flat)))
-            flat[part] -= (low[part] + spread[part])[:, None]
-            flat[part] /= spread[part, None]
-            score_pixels(flat, part.start, part.stop, 1.0, self._score)
-            score_pixels(flat, part.start, part.stop, -1.0, negative)
+        def rate(top: int) -> None:
+            rows = slice(top, min(top + BAND_ROWS, fov_shape[0]))
+            self._rate(rows, slice(0, fov_shape[1]), negative[rows])
 
-        for _ in thread_map(standardise, pieces, n_threads=n_threads, ctx=ctx):
+        for _ in thread_map(rate, bands, n_threads=n_threads, ctx=ctx):
             pass
-        self._flat = flat
         self.least_score = self._noise_score(negative, decay_bins)
+
+    def _blurred(self, rows: slice, cols: slice) -> NDArray[np.float32]:
+        """Smooth a box of the movie over a cell: (h, w, n)."""
+        shape = (rows.stop - rows.start, cols.stop - cols.start, self._movie.shape[2])
+        out = np.empty(shape, np.float32)
+        blur_box(self._movie, self._kernel, rows.start, cols.start, out)
+        return out
+
+    def _rate(self, rows: slice, cols: slice, negative: NDArray[np.float64]) -> None:
+        """Score the pixels of a box, and fill ``negative`` (h, w) with the negated movie's."""
+        box = self._blurred(rows, cols)
+        for row, low, spread, score, other in zip(
+            box, self._low[rows, cols], self._spread[rows, cols], self._score[rows, cols],
+            negative, strict=True,
+        ):  # fmt: skip
+            score_traces(row, low, spread, score, other)
 
     def _noise_score(self, negative: NDArray[np.float64], decay_bins: float) -> float:
         """Score that noise reaches in few movies only, by theory and by the negated movie."""
-        n_pixels, n_bins = self._flat.shape
+        n_bins = self._movie.shape[2]
         area = max(1.0, 4 * np.pi * (_SIGMA_DIAMETERS * self._diameter) ** 2)
-        tries = max(10.0, n_pixels / area * n_bins / max(1.0, decay_bins))
+        tries = max(10.0, negative.size / area * n_bins / max(1.0, decay_bins))
         peak = float(ndtri(1 - _FALSE_SEEDS / tries))
         return max(_CLUSTER * (peak - EXCURSION) ** 2, float(np.quantile(negative, 0.995)))
 
@@ -245,7 +171,7 @@ class GreedySearch:
             Footprints of unit norm, in units of the noise.
         """
         height, width = self._shape
-        score = self._score.reshape(self._shape)
+        score = self._score
         blocked = ~allowed
         done = 0.0
         first = max(float(score[allowed].max(initial=0.0)), 2 * self.least_score)
@@ -278,7 +204,7 @@ class GreedySearch:
         half = max(2, int(np.ceil(_BOX_DIAMETERS * self._diameter)))
         top, left = max(row - half, 0), max(col - half, 0)
         box = self._movie[top : row + half + 1, left : col + half + 1]
-        seed = self._filtered[row, col]
+        seed = self._standardised(row, col)
         drive = np.maximum(seed - 2.0, 0)
         image = np.zeros(box.shape[:2], np.float32)
         trace = np.zeros(box.shape[2], np.float32)
@@ -299,20 +225,25 @@ class GreedySearch:
             drive = np.maximum(trace - low - 3 * spread, 0).astype(np.float32)
         return image, trace, top, left
 
+    def _standardised(self, row: int, col: int) -> NDArray[np.float32]:
+        """Trace (n,) of a pixel of the smoothed movie, in units of its noise."""
+        trace = self._blurred(slice(row, row + 1), slice(col, col + 1))[0, 0]
+        low, spread = self._low[row, col], self._spread[row, col]
+        return np.asarray((trace - (low + spread)) / spread, np.float32)
+
     def _remove(
         self, image: NDArray[np.float32], trace: NDArray[np.float32], top: int, left: int
     ) -> None:
-        """Take a cell out of the movie, the filtered movie and the scores around it."""
-        take_out(self._movie, top, left, image, trace, np.ones_like(self._per_noise))
-        half = self._kernel.size // 2
-        wide = np.pad(image, half)
-        wide = ndimage.correlate1d(wide, self._kernel, axis=0, mode="constant")
-        wide = ndimage.correlate1d(wide, self._kernel, axis=1, mode="constant")
-        take_out(self._filtered, top - half, left - half, wide, trace, self._per_noise)
-        width = self._shape[1]
-        first, last = max(left - half, 0), min(left - half + wide.shape[1], width)
-        for row in range(max(top - half, 0), min(top - half + wide.shape[0], self._shape[0])):
-            score_pixels(self._flat, row * width + first, row * width + last, 1.0, self._score)
+        """Take a cell out of the movie, and score its surroundings anew."""
+        take_out(self._movie, top, left, image, trace)
+        reach = self._kernel.size // 2
+        height, width = self._shape
+        inside = np.nonzero(image.any(axis=1))[0], np.nonzero(image.any(axis=0))[0]
+        rows = slice(max(top + int(inside[0][0]) - reach, 0),
+                     min(top + int(inside[0][-1]) + reach + 1, height))  # fmt: skip
+        cols = slice(max(left + int(inside[1][0]) - reach, 0),
+                     min(left + int(inside[1][-1]) + reach + 1, width))  # fmt: skip
+        self._rate(rows, cols, np.empty((rows.stop - rows.start, cols.stop - cols.start)))
 
 
 def _piece_at(image: NDArray[np.float32], row: int, col: int) -> NDArray[np.float32]:

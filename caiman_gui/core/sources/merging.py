@@ -41,10 +41,7 @@ def groups_to_merge(
     overlap = sparse.triu(footprints @ footprints.T, k=1).tocoo()
     keep = overlap.data > LEAST_OVERLAP
     first, second = overlap.row[keep], overlap.col[keep]
-    centered = active - active.mean(axis=1, keepdims=True)
-    norm = np.sqrt((centered.astype(np.float64) ** 2).sum(axis=1))
-    product = np.einsum("ij,ij->i", centered[first], centered[second], dtype=np.float64)
-    corr = product / np.maximum(norm[first] * norm[second], 1e-30)
+    corr = _correlations(active, first, second)
     linked = (corr > merge_corr) | _closest_pairs(first, second, overlap.data[keep])
     graph = sparse.coo_matrix(
         (np.ones(int(linked.sum())), (first[linked], second[linked])), shape=overlap.shape
@@ -52,6 +49,22 @@ def groups_to_merge(
     count, label = connected_components(graph, directed=False)
     sizes = np.bincount(label, minlength=count)
     return [np.flatnonzero(label == group) for group in np.flatnonzero(sizes > 1)]
+
+
+def _correlations(
+    active: NDArray[np.float32], first: NDArray[np.int32], second: NDArray[np.int32]
+) -> NDArray[np.float64]:
+    """Pearson correlation (n,) of pairs of traces (K, T), in memory for a few traces."""
+    mean = active.mean(axis=1, keepdims=True)
+
+    def product(one: int, other: int) -> float:
+        a, b = active[one] - mean[one], active[other] - mean[other]
+        return float(np.einsum("j,j->", a, b, dtype=np.float64))
+
+    norm = np.sqrt([product(k, k) for k in range(len(active))])
+    pairs = np.array([product(i, j) for i, j in zip(first.tolist(), second.tolist(), strict=True)])
+    corr: NDArray[np.float64] = pairs / np.maximum(norm[first] * norm[second], 1e-30)
+    return corr
 
 
 def _closest_pairs(

@@ -54,6 +54,10 @@ class Model:
         """(K, T) raw traces."""
         return self.traces + self.residual
 
+    def raw_of(self, numbers: NDArray[np.intp]) -> NDArray[np.float32]:
+        """Return the raw traces (n, T) of some components."""
+        return self.traces[numbers] + self.residual[numbers]
+
     def select(self, keep: NDArray[np.intp]) -> Model:
         """Return a model with some of the components."""
         return replace(
@@ -93,7 +97,8 @@ class Refiner:
         Decay time in samples of this movie.
     reach_px : int
         How far a footprint may grow in one update.
-    n_threads : int
+    n_threads, n_ahead : int
+        Threads, and blocks of the movie read early.
     """
 
     movie: Movie
@@ -103,6 +108,7 @@ class Refiner:
     decay_frames: float
     reach_px: int
     n_threads: int
+    n_ahead: int
 
     def sweep(self, model: Model, *, ctx: TaskContext, message: str) -> Model:
         """Update footprints and traces together from one pass over the movie."""
@@ -116,7 +122,7 @@ class Refiner:
 
     def update_traces(self, model: Model, *, ctx: TaskContext, message: str) -> Model:
         """Update traces and background traces only (one pass)."""
-        regressors = np.zeros_like(model.traces)
+        regressors = np.broadcast_to(np.float32(0), model.traces.shape)  # takes no memory
         products = self._collect(model.footprints, regressors, model, ctx, message)
         return self._new_traces(products, model.footprints, model, ctx)
 
@@ -129,7 +135,8 @@ class Refiner:
 
     def _regressors(self, model: Model) -> NDArray[np.float32]:
         active, _ = active_part(model.raw, decay_frames=self.decay_frames)
-        return np.asarray(active - active.mean(axis=1, keepdims=True), np.float32)
+        active -= active.mean(axis=1, keepdims=True)
+        return active
 
     def _collect(
         self,
@@ -141,8 +148,8 @@ class Refiner:
     ) -> Products:
         return collect(
             self.movie, mean=self.mean, footprints=support, regressors=regressors,
-            images=model.images, traces=model.background, n_threads=self.n_threads, ctx=ctx,
-            message=message,
+            images=model.images, traces=model.background, n_threads=self.n_threads,
+            n_ahead=self.n_ahead, ctx=ctx, message=message,
         )  # fmt: skip
 
     def _new_traces(
@@ -188,7 +195,8 @@ def merged(model: Model, *, merge_corr: float, decay_frames: float) -> Model:
         if not groups:
             break
         gone = np.concatenate(groups)
-        new = [merge_group(model.footprints[g], model.raw[g]) for g in groups]
+        del active
+        new = [merge_group(model.footprints[g], model.raw_of(g)) for g in groups]
         rest = model.select(np.setdiff1d(np.arange(model.size), gone))
         model = rest.append(
             sparse.vstack([footprint for footprint, _ in new], format="csr"),

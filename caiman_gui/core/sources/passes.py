@@ -32,7 +32,7 @@ class Products:
         ``Y r'`` of each component's regressor r, at the stored pixels of its footprint.
     background_images : (nb, P) float64
         ``Y f'``.
-    through_footprints : (K, T) float64
+    through_footprints : (K, T) float32
         ``A Y``.
     through_background : (nb, T) float64
         ``b Y``.
@@ -40,7 +40,7 @@ class Products:
 
     at_support: NDArray[np.float64]
     background_images: NDArray[np.float64]
-    through_footprints: NDArray[np.float64]
+    through_footprints: NDArray[np.float32]
     through_background: NDArray[np.float64]
 
 
@@ -55,7 +55,7 @@ def project_block(
     first: int,
     last: int,
     at_support: NDArray[np.float64],
-    traces: NDArray[np.float64],
+    traces: NDArray[np.float32],
 ) -> None:
     """Add one block (P, n) to the products of components first ... last-1, in place."""
     n_frames = block.shape[1]
@@ -111,6 +111,7 @@ def collect(
     images: NDArray[np.float32],
     traces: NDArray[np.float32],
     n_threads: int,
+    n_ahead: int,
     ctx: TaskContext,
     message: str,
 ) -> Products:
@@ -127,7 +128,8 @@ def collect(
         Traces for ``at_support``; their mean should be zero.
     images, traces : (nb, P), (nb, T) float32
         Background.
-    n_threads : int
+    n_threads, n_ahead : int
+        Threads, and blocks of the movie read early.
     ctx : TaskContext
     message : str
         For the progress bar.
@@ -135,12 +137,12 @@ def collect(
     n_components, n_frames = regressors.shape
     n_pixels = footprints.shape[1]
     at_support = np.zeros(footprints.nnz)
-    through = np.zeros((n_components, n_frames))
+    through = np.zeros((n_components, n_frames), np.float32)
     yf = np.zeros((len(images), n_pixels))
     by = np.zeros((len(images), n_frames))
     indptr, pixels = footprints.indptr.astype(np.int32), footprints.indices.astype(np.int32)
     weights = footprints.data.astype(np.float32)
-    for start, block in pixel_blocks(movie, ctx=ctx, message=message):
+    for start, block in pixel_blocks(movie, ctx=ctx, message=message, n_ahead=n_ahead):
         frames = slice(start, start + block.shape[1])
         part = np.ascontiguousarray(regressors[:, frames])
 
@@ -148,7 +150,7 @@ def collect(
             first: int,
             block: NDArray[np.float32] = block,
             part: NDArray[np.float32] = part,
-            out: NDArray[np.float64] = through[:, frames],
+            out: NDArray[np.float32] = through[:, frames],
         ) -> None:
             last = min(first + _PIECE, n_components)
             project_block(block, mean, indptr, pixels, weights, part, first, last, at_support, out)

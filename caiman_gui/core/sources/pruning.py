@@ -46,12 +46,16 @@ def step_asymmetry(raw: NDArray[np.float32], *, decay_frames: float) -> NDArray[
     width = max(1, round(decay_frames / 2))
     if raw.shape[1] <= 2 * width or raw.size == 0:
         return np.ones(len(raw))
-    sums = np.cumsum(np.pad(raw, ((0, 0), (1, 0))), axis=1, dtype=np.float64)
-    means = (sums[:, width:] - sums[:, :-width]) / width
-    steps = means[:, width:] - means[:, :-width]
-    noise = noise_level(raw).astype(np.float64) * np.sqrt(2 / width)
-    steps /= np.maximum(noise, 1e-30)[:, None]
-    up = (np.maximum(steps - _STEP_Z, 0) ** 2).sum(axis=1)
-    down = (np.maximum(-steps - _STEP_Z, 0) ** 2).sum(axis=1)
-    ratio: NDArray[np.float64] = up / (_STEP_ENERGY + down)
-    return ratio
+    return np.array([_asymmetry_of(trace, width) for trace in raw])
+
+
+def _asymmetry_of(raw: NDArray[np.float32], width: int) -> float:
+    """Step asymmetry of one trace (T,), between means over ``width`` frames."""
+    sums = np.cumsum(np.pad(raw, (1, 0)), dtype=np.float64)
+    means = (sums[width:] - sums[:-width]) / width
+    steps = means[width:] - means[:-width]
+    noise = float(noise_level(raw)) * np.sqrt(2 / width)
+    steps /= max(noise, 1e-30)
+    up = float((np.maximum(steps - _STEP_Z, 0) ** 2).sum())
+    down = float((np.maximum(-steps - _STEP_Z, 0) ** 2).sum())
+    return up / (_STEP_ENERGY + down)

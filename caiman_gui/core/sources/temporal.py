@@ -112,47 +112,94 @@ def update_traces(
     both = sparse.vstack([footprints, sparse.csr_matrix(images)], format="csr").astype(np.float64)
     gram = sparse.csr_matrix(both @ both.T)
     gram.sort_indices()
-    dense = gram[n_components:, n_components:].toarray()
-    inverse = np.linalg.pinv(dense, hermitian=True) if dense.size else np.zeros((0, 0))
-    target = np.vstack([products.through_footprints, products.through_background])
-    traces = np.vstack([start, start_background]).astype(np.float64)
-    indptr, others = gram.indptr.astype(np.int32), gram.indices.astype(np.int32)
-    n_frames = target.shape[1]
+    fit = _Fit(
+        products, gram, n_components, start.copy(), start_background.astype(np.float64),
+        n_threads, ctx,
+    )  # fmt: skip
+    fit.descend(_FREE_ROUNDS, np.full(n_components, -np.inf))
+    base = baselines(fit.traces)
+    residual = np.empty_like(fit.traces)
+    fit.descend(_BOUND_ROUNDS, base, residual)
+    for trace, level in zip(fit.traces, base, strict=True):
+        trace -= level
+    background = fit.background - fit.background.mean(axis=1, keepdims=True)
+    return Traces(fit.traces, residual, background.astype(np.float32))
 
-    def descend(rounds: int, lower: NDArray[np.float64]) -> None:
+
+class _Fit:
+    """Descent on all frames, some frames at a time: nothing else of the size of all traces.
+
+    Parameters
+    ----------
+    products : Products
+    gram : (K + nb, K + nb) CSR float64
+        ``[A b][A b]'``.
+    n_components : int
+    traces : (K, T) float32
+        Where the descent starts; changed in place.
+    background : (nb, T) float64
+        Likewise.
+    n_threads : int
+    ctx : TaskContext
+    """
+
+    def __init__(
+        self,
+        products: Products,
+        gram: sparse.csr_matrix,
+        n_components: int,
+        traces: NDArray[np.float32],
+        background: NDArray[np.float64],
+        n_threads: int,
+        ctx: TaskContext,
+    ) -> None:
+        self.traces, self.background = traces, background
+        self._products, self._gram, self._n_components = products, gram, n_components
+        dense = gram[n_components:, n_components:].toarray()
+        empty = np.zeros((0, 0))
+        self._inverse = np.linalg.pinv(dense, hermitian=True) if dense.size else empty
+        self._indptr, self._others = gram.indptr.astype(np.int32), gram.indices.astype(np.int32)
+        self._n_threads, self._ctx = n_threads, ctx
+
+    def descend(
+        self,
+        rounds: int,
+        lower: NDArray[np.float64],
+        residual: NDArray[np.float32] | None = None,
+    ) -> None:
+        """Go some rounds; fill ``residual`` (K, T) with what is left of the raw traces."""
+        n_frames, n_components = self.traces.shape[1], self._n_components
+        own = self._gram.diagonal()[:n_components, None]
+        own = np.where(own > 0, own, 1)
+
         def work(first: int) -> None:
-            last = min(first + _PIECE, n_frames)
+            now = slice(first, min(first + _PIECE, n_frames))
+            target = np.vstack(
+                [self._products.through_footprints[:, now],
+                 self._products.through_background[:, now]]
+            ).astype(np.float64)  # fmt: skip
+            traces = np.vstack([self.traces[:, now], self.background[:, now]]).astype(np.float64)
             solve_frames(
-                first, last, rounds, n_components, indptr, others, gram.data, inverse, target,
-                lower, traces,
+                0, traces.shape[1], rounds, n_components, self._indptr, self._others,
+                self._gram.data, self._inverse, target, lower, traces,
             )  # fmt: skip
+            self.traces[:, now] = traces[:n_components]
+            self.background[:, now] = traces[n_components:]
+            if residual is not None:
+                left = target[:n_components] - self._gram[:n_components] @ traces
+                residual[:, now] = left / own
 
-        for _ in thread_map(work, range(0, n_frames, _PIECE), n_threads=n_threads, ctx=ctx):
+        pieces = range(0, n_frames, _PIECE)
+        for _ in thread_map(work, pieces, n_threads=self._n_threads, ctx=self._ctx):
             pass
 
-    descend(_FREE_ROUNDS, np.full(n_components, -np.inf))
-    base = baselines(traces[:n_components])
-    descend(_BOUND_ROUNDS, base)
-    fitted = traces[:n_components]
-    own = gram.diagonal()[:n_components]
-    left = (target[:n_components] - gram[:n_components] @ traces) / np.where(own > 0, own, 1)[
-        :, None
-    ]
-    background = traces[n_components:]
-    return Traces(
-        (fitted - base[:, None]).astype(np.float32),
-        left.astype(np.float32),
-        (background - background.mean(axis=1, keepdims=True)).astype(np.float32),
-    )
 
-
-def baselines(traces: NDArray[np.float64]) -> NDArray[np.float64]:
+def baselines(traces: NDArray[np.floating]) -> NDArray[np.float64]:
     """Return the (K,) levels without activity: a low quantile, corrected for noise."""
     if traces.size == 0:
         return np.zeros(len(traces))
-    noise = noise_level(traces).astype(np.float64)
-    low: NDArray[np.float64] = np.quantile(traces, _QUANTILE, axis=1)
-    return low + _QUANTILE_Z * noise
+    levels = [np.quantile(trace, _QUANTILE) + _QUANTILE_Z * noise_level(trace) for trace in traces]
+    return np.array(levels, np.float64)
 
 
 def active_part(
@@ -173,13 +220,16 @@ def active_part(
     noise : (K,) float32
         Noise standard deviation of the smoothed trace.
     """
+    active = np.zeros(raw.shape, np.float32)
+    noise = np.zeros(len(raw), np.float32)
     if raw.size == 0:
-        return raw.copy(), np.zeros(len(raw), np.float32)
+        return active, noise
     width = decay_frames / 4.0
-    smooth = ndimage.gaussian_filter1d(raw, width, axis=1, mode="nearest") if width > 0.3 else raw
-    centered = np.minimum(smooth, 0)
-    # The lower half of a baseline at zero is pure noise, slow contamination included.
-    below = np.maximum((centered < 0).sum(axis=1), 1)
-    noise = np.sqrt((centered.astype(np.float64) ** 2).sum(axis=1) / below).astype(np.float32)
-    active = np.where(smooth > _ACTIVE_Z * noise[:, None], smooth, 0).astype(np.float32)
+    for k, trace in enumerate(raw):
+        smooth = ndimage.gaussian_filter1d(trace, width, mode="nearest") if width > 0.3 else trace
+        # The lower half of a baseline at zero is pure noise, slow contamination included.
+        below = np.minimum(smooth, 0).astype(np.float64)
+        count = max(int(np.count_nonzero(below)), 1)
+        noise[k] = np.sqrt(float(below @ below) / count)
+        active[k] = np.where(smooth > _ACTIVE_Z * noise[k], smooth, 0)
     return active, noise

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from caiman_gui.core.budget import DEFAULT_BYTES, TRACE_COPIES, pieces_in_memory
 from caiman_gui.core.noise import noise_level
 from caiman_gui.core.parallel import thread_map
 from caiman_gui.core.task import NULL_CONTEXT, TaskContext
@@ -30,6 +31,7 @@ def process_traces(
     frame_rate_hz: float,
     is_one_photon: bool,
     n_threads: int = 1,
+    memory_bytes: int = DEFAULT_BYTES,
     ctx: TaskContext = NULL_CONTEXT,
     only: Collection[int] | None = None,
 ) -> ComponentSet:
@@ -45,8 +47,9 @@ def process_traces(
         Above 0. Windows are given in frames, so it only is checked.
     is_one_photon : bool
         Then the background is no true F0, and traces are only detrended.
-    n_threads : int
-        The result does not depend on it.
+    n_threads, memory_bytes : int
+        Threads to use, and the memory budget; the traces, which are the result, come on top of
+        it. The result depends on neither.
     ctx : TaskContext
     only : collection of int, optional
         Ids to process; the others stay as they are.
@@ -72,7 +75,8 @@ def process_traces(
 
     changed: dict[int, Component] = {}
     ctx.progress(0, len(wanted), "Traces")
-    for item in thread_map(work, wanted, n_threads=n_threads, ctx=ctx):
+    at_once = pieces_in_memory(memory_bytes, TRACE_COPIES * 8 * components.n_frames, most=n_threads)
+    for item in thread_map(work, wanted, n_threads=at_once, ctx=ctx):
         changed[item.id] = item
         ctx.progress(len(changed), len(wanted), "Traces")
     return components.updated(changed)
