@@ -94,7 +94,8 @@ class AppContext(QObject):
         read = prepared = modelled = None
         if recording is not None:
             read = (recording.paths, state.params.recording, state.params.raw)
-            prepared = (*read, state.preparation, _Same(state.bad_pixels))
+            fill = state.findings if state.params.prepare.exclude_bad_pixels else None
+            prepared = (*read, state.preparation, _Same(fill))
             if state.components is not None:
                 modelled = (path or prepared, _Same(state.components))
         self._feed("recorded", read, partial(_open_recorded, state))

@@ -54,7 +54,7 @@ class RegionTraces(QObject):
         super().__init__(parent)
         self._tasks = tasks
         self._frames = frames
-        self._running: dict[Any, _Reading] = {}
+        self._running: dict[Any, tuple[str, Task]] = {}
         frames.sourceChanged.connect(self._on_source)
 
     @property
@@ -82,13 +82,17 @@ class RegionTraces(QObject):
             return
         work = partial(_work, reader, np.sort(np.asarray(pixels, np.int64)))
         task = self._tasks.submit(title, work, lane="preview")
-        self._running[key] = _Reading(self, key, source, task)
+        self._running[key] = source, task
+        task.note.connect(self._on_note)
+        task.succeeded.connect(self._on_succeeded)
+        task.progressed.connect(self._on_progressed)
+        task.failed.connect(self._on_failed)
+        task.ended.connect(self._on_ended)
 
     def cancel(self, key: Any) -> None:
         """Stop reading one region."""
-        reading = self._running.pop(key, None)
-        if reading is not None:
-            reading.task.cancel()
+        if key in self._running:
+            self._running.pop(key)[1].cancel()
             self.ended.emit(key)
 
     def cancel_all(self) -> None:
@@ -96,63 +100,43 @@ class RegionTraces(QObject):
         for key in self.keys:
             self.cancel(key)
 
-    def is_current(self, reading: _Reading) -> bool:
-        """Whether a reading was neither given up nor replaced."""
-        return self._running.get(reading.key) is reading
-
-    def finish(self, reading: _Reading) -> None:
-        """Let go of a reading that has ended."""
-        if self.is_current(reading):
-            del self._running[reading.key]
-            self.ended.emit(reading.key)
-
-    @Slot(str)
-    def _on_source(self, source: str) -> None:
-        for key, reading in tuple(self._running.items()):
-            if reading.source == source:
-                self.cancel(key)
-
-
-class _Reading(QObject):
-    """One trace that is being read: passes on what its task tells, unless given up meanwhile."""
-
-    def __init__(self, owner: RegionTraces, key: Any, source: str, task: Task) -> None:
-        super().__init__(owner)
-        self.key = key
-        self.source = source
-        self.task = task
-        self._owner = owner
-        task.note.connect(self._on_note)
-        task.succeeded.connect(self._on_succeeded)
-        task.progressed.connect(self._on_progressed)
-        task.failed.connect(self._on_failed)
-        task.finished.connect(self._on_finished)
+    def _told(self) -> tuple[Any, ...]:
+        """Return the key whose task speaks, or nothing if it was given up or replaced."""
+        speaker = self.sender()
+        return tuple(key for key, (_, task) in self._running.items() if task is speaker)
 
     @Slot(object)
     def _on_note(self, values: NDArray[np.float32]) -> None:
-        if self._owner.is_current(self):
-            self._owner.traceChanged.emit(self.key, values, False)
+        for key in self._told():
+            self.traceChanged.emit(key, values, False)
 
     @Slot(object)
     def _on_succeeded(self, values: NDArray[np.float32]) -> None:
-        if self._owner.is_current(self):
-            self._owner.traceChanged.emit(self.key, values, True)
+        for key in self._told():
+            self.traceChanged.emit(key, values, True)
 
     @Slot(object)
     def _on_progressed(self, progress: Any) -> None:
-        if self._owner.is_current(self):
-            self._owner.progressed.emit(self.key, progress.fraction)
+        for key in self._told():
+            self.progressed.emit(key, progress.fraction)
 
     @Slot(object)
     def _on_failed(self, error: Exception) -> None:
-        logger.warning("The trace of %s of %s: %s", self.key, self.source, error)
-        if self._owner.is_current(self):
-            self._owner.failed.emit(error)
+        for key in self._told():
+            logger.warning("The trace of %s: %s", key, error)
+            self.failed.emit(error)
 
-    @Slot()
-    def _on_finished(self) -> None:
-        self._owner.finish(self)
-        self.deleteLater()
+    @Slot(object)
+    def _on_ended(self, ended: Task) -> None:
+        for key in tuple(key for key, (_, task) in self._running.items() if task is ended):
+            del self._running[key]
+            self.ended.emit(key)
+
+    @Slot(str)
+    def _on_source(self, source: str) -> None:
+        for key, (name, _) in tuple(self._running.items()):
+            if name == source:
+                self.cancel(key)
 
 
 def mean_trace(

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from caiman_gui.core.findings import Excluded, Findings
+from caiman_gui.core.prepare.movie import PreparedMovie
+from caiman_gui.core.prepare.plan import Preparation
 from caiman_gui.core.task import NULL_CONTEXT, SubContext, TaskContext
 from caiman_gui.errors import InputError
 from caiman_gui.pipeline.workspace import recorded_movie, require_recording
@@ -45,11 +47,12 @@ def run_preparation(state: ProjectState, n_threads: int, ctx: TaskContext) -> di
 
             part = SubContext(ctx, 0.0, 0.5, "Measuring the scan phase")
             found = estimate_scan_phase(movie, n_threads=n_threads, ctx=part)
-            confidence = found.confidence
-            phase = found.offset_px if found.is_warranted else 0.0
+            phase, confidence = found.correction_px, found.confidence
         if wanted.exclude_bad_pixels:
             part = SubContext(ctx, 0.5, 1.0, "Looking for bad pixels")
-            excluded |= _bad_pixels(movie, part)
+            given = wanted.scan_phase_px if wanted.scan_phase == "given" else phase
+            lined_up = PreparedMovie(movie, Preparation(scan_phase_px=given)) if given else movie
+            excluded |= _bad_pixels(lined_up, part)
     return {"findings": Findings(phase, confidence, excluded)}
 
 

@@ -60,6 +60,7 @@ def _prepare_inputs(state: ProjectState) -> dict[str, Any]:
     return {
         "scan_phase": wanted.scan_phase == "auto",
         "bad_pixels": wanted.exclude_bad_pixels,
+        "scan_phase_px": wanted.scan_phase_px if wanted.scan_phase == "given" else 0.0,
         "file": wanted.exclude_file,
     }
 

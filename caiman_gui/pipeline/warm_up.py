@@ -26,6 +26,7 @@ _ALL = ("motion", "summary", "sources", "quality", "traces")
 #: What is run on the last of the recordings: every choice that takes other kernels.
 _VARIANTS: tuple[tuple[Sequence[str], Mapping[str, Mapping[str, Any]]], ...] = (
     (("motion",), {"motion": {"mode": "piecewise", "patch_size_px": 32}}),
+    (("summary",), {"prepare": {"bin_px": 2, "scan_phase": "given", "scan_phase_px": 0.5}}),
     (("summary", "sources"), {"recording": {"kind": "one-photon"}}),
     (_ALL, {"traces": {"s_min": 2.0}}),
     (_ALL, {}),

@@ -253,7 +253,7 @@ def raw_movie(state: ProjectState) -> Iterator[Movie]:
 
 def prepared(movie: Movie, state: ProjectState) -> Movie:
     """Return an open recording as the state prepares it; the recording itself if it does not."""
-    preparation, fill = state.preparation, state.bad_pixels
+    preparation, fill = state.preparation, state.filled_pixels
     if preparation.is_identity and fill is None:
         return movie
     from caiman_gui.core.prepare.movie import PreparedMovie

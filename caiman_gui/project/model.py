@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from caiman_gui.core.findings import Excluded
 from caiman_gui.core.prepare.mask import prepared_mask
 from caiman_gui.core.prepare.plan import Preparation
 from caiman_gui.core.prepare.regions import Region, rasterise
@@ -321,6 +322,14 @@ class ProjectState:
         if self.findings is None or not (wanted.exclude_bad_pixels or wanted.exclude_file):
             return None
         found = self.findings.excluded > 0
+        return found if found.any() else None
+
+    @cached_property
+    def filled_pixels(self) -> NDArray[np.bool_] | None:
+        """Recorded pixels (H, W) to fill in: dead and hot ones hold still while the rest moves."""
+        if self.findings is None or not self.params.prepare.exclude_bad_pixels:
+            return None
+        found = (self.findings.excluded & (Excluded.DEAD | Excluded.HOT)) > 0
         return found if found.any() else None
 
     @cached_property

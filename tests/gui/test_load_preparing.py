@@ -206,8 +206,9 @@ def test_another_channel_is_read_as_one_step(
         qtbot.keyClick(tab.reading.channel, Qt.Key.Key_Down)
     assert ctx.document.state.params.recording.channel == 2
     qtbot.waitUntil(
-        lambda: tab.movie.view.image is not None
-        and np.array_equal(tab.movie.view.image, movie[0, 1])
+        lambda: (
+            tab.movie.view.image is not None and np.array_equal(tab.movie.view.image, movie[0, 1])
+        )
     )
     ctx.document.undo_stack.undo()
     assert ctx.document.state.params.recording.channel == 1

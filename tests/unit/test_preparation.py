@@ -161,7 +161,7 @@ class TestRecording:
         rng = np.random.default_rng(2)
         movie = rng.poisson(100, shape).astype(np.uint16)
         movie[:, 7, 9] = 0
-        movie[:, 30, 20] = 3000
+        movie[:, 30, 20] = rng.poisson(3000, 120)
         tifffile.imwrite(tmp_path / "m.tif", movie)
         state = opened(tmp_path / "m.tif", prepare__exclude_bad_pixels=True)
         state = run_step(

@@ -167,7 +167,16 @@ class LoadView(QWidget):
         player.timeline.set_trim(
             wanted.trim_start_frames, recording.n_frames - 1 - wanted.trim_end_frames
         )
-        player.timeline.set_marks(np.array([after + 1 for after, _ in recording.dropped], int))
+        self._show_marks(state)
+
+    def _show_marks(self, state: ProjectState) -> None:
+        """Mark frames before which some are missing, and those that are dark or flash."""
+        player, survey = self.recorded.player, self._ctx.surveys.survey
+        assert player is not None
+        marks = [after + 1 for after, _ in state.recording.dropped] if state.recording else []
+        if survey is not None:
+            marks += [*survey.dark_frames.tolist(), *survey.bright_frames.tolist()]
+        player.timeline.set_marks(np.array(sorted(set(marks)), int))
 
     def show_survey(self, survey: Survey | None) -> None:
         """Show the course of brightness and small pictures along the time line."""
@@ -179,6 +188,7 @@ class LoadView(QWidget):
         else:
             player.timeline.set_trace(survey.mean_intensity, survey.sampled_frames)
             player.timeline.set_thumbnails(survey.thumbnails)
+        self._show_marks(self._ctx.document.state)
 
     @Slot(bool)
     def _on_crop(self, is_on: bool) -> None:
