@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -21,6 +21,9 @@ from caiman_gui.pipeline.steps import StepStatus, actual_key, status, with_prepa
 from caiman_gui.pipeline.workspace import Workspace, look_at, raw_movie
 from caiman_gui.project.model import ProjectState, StepRecord
 from caiman_gui.project.store import load_project, save_project
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 T, H, W = SHAPE
 

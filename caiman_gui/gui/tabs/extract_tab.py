@@ -83,7 +83,7 @@ class ExtractTab(StepTab):
         self.show_empty(self._empty)
 
     def _build_pages(self) -> QWidget:
-        """The cells on an image, or the movies of which they are made, one at a time."""
+        """Build the cells on an image, and the movies of which they are made, one at a time."""
         box = QWidget()
         row = QHBoxLayout()
         row.setSpacing(2)
