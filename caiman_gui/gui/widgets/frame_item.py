@@ -32,6 +32,7 @@ class FrameItem(pg.ImageItem):  # type: ignore[misc]
         super().__init__(axisOrder="row-major")
         self.saturation: float | None = None
         self._buffer: NDArray[np.uint8] | None = None
+        self._colors: tuple[object, float | None, list[int]] | None = None
 
     def mark_saturated(self, value: float | None) -> None:
         """Show pixels at or above a value in red; None: none of them."""
@@ -55,19 +56,23 @@ class FrameItem(pg.ImageItem):  # type: ignore[misc]
         low, high = (float(level) for level in self.levels)
         self._buffer = to_indices(image, low, high, self.saturation)
         out = QImage(self._buffer.data, width, height, width, QImage.Format.Format_Indexed8)
-        out.setColorTable(self._colors())
+        out.setColorTable(self._color_table())
         if image.size <= _SMALL_PIXELS:
             out = out.convertToFormat(QImage.Format.Format_RGB32)
         self.qimage = out
         self._renderRequired = False
         self._unrenderable = False
 
-    def _colors(self) -> list[int]:
-        table = self.lut if self.lut is not None else _GREYS
-        colors = [qRgb(int(r), int(g), int(b)) for r, g, b in table[:, :3]]
-        if self.saturation is not None:
-            colors[_MARK] = _MARK_COLOR
-        return colors
+    def _color_table(self) -> list[int]:
+        """Return the colours of the indices; made anew only when they have changed."""
+        known = self._colors
+        if known is None or known[0] is not self.lut or known[1] != self.saturation:
+            table = self.lut if self.lut is not None else _GREYS
+            colors = [qRgb(int(r), int(g), int(b)) for r, g, b in table[:, :3]]
+            if self.saturation is not None:
+                colors[_MARK] = _MARK_COLOR
+            known = self._colors = self.lut, self.saturation, colors
+        return known[2]
 
 
 _GREYS = np.repeat(np.arange(256, dtype=np.uint8)[:, None], 3, axis=1)

@@ -8,7 +8,7 @@ import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QColor
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QGraphicsItem, QWidget
 
 from caiman_gui.gui import theme
 from caiman_gui.gui.widgets.plot import Plot, TimeBox
@@ -76,6 +76,8 @@ class TimePlot(Plot):
             # Only now: while it is being added, pyqtgraph takes the widget for its view box.
             curve.setClipToView(True)
             curve.setDownsampling(auto=True, method="peak")
+            # While playing only the line moves: the curve is painted once.
+            curve.curve.setCacheMode(QGraphicsItem.CacheMode.DeviceCoordinateCache)
             self._courses.append((curve, role))
         self.apply_theme(theme.current())
         self.plotItem.vb.enableAutoRange()

@@ -10,6 +10,7 @@ import pyqtgraph as pg
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import (
+    QGraphicsItem,
     QHBoxLayout,
     QPushButton,
     QSizePolicy,
@@ -130,6 +131,8 @@ class TraceStrip(QWidget):
             # Only now: while it is being added, pyqtgraph takes the widget for its view box.
             curve.setClipToView(True)
             curve.setDownsampling(auto=True, method="peak")
+            # While playing only the line moves: the curve is painted once.
+            curve.curve.setCacheMode(QGraphicsItem.CacheMode.DeviceCoordinateCache)
             curve.setZValue(len(self._traces))
             trace = self._traces[key] = _Trace(name, color, curve, values)
         trace.name, trace.color, trace.values = name, color, values
