@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PySide6.QtCore import QObject, Signal, Slot
 
+from caiman_gui.core.task import SubContext
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -26,6 +28,8 @@ logger = logging.getLogger(__name__)
 COARSE_FRAMES = 256
 #: Bytes read at once: small, so that cancelling is quick and memory stays low.
 _CHUNK_BYTES = 8 * 2**20
+#: Above this size of all traces, reading whole frames is quicker than pixel by pixel.
+_PIXELS_BYTES = 64 * 2**20
 
 
 class RegionTraces(QObject):
@@ -148,8 +152,9 @@ def mean_trace(
 ) -> NDArray[np.float32]:
     """Return the mean over some pixels for each frame.
 
-    A movie that offers ``pixels(numbers)``, giving (n, T), is asked for them; any other is read
-    frame by frame: every k-th first, so that something is seen at once, then all.
+    A movie that offers ``pixels(numbers, ctx=)``, giving (n, T), is asked for them unless they
+    are very many; any other is read frame by frame: every k-th first, so that something is seen
+    at once, then all.
 
     Parameters
     ----------
@@ -164,7 +169,8 @@ def mean_trace(
     -------
     (T,) float32
     """
-    if getattr(movie, "pixels", None) is not None:
+    is_small = 4 * len(pixels) * movie.shape[0] <= _PIXELS_BYTES
+    if is_small and getattr(movie, "pixels", None) is not None:
         return _by_pixels(movie, pixels, ctx, show)
     out = np.full(movie.shape[0], np.nan, np.float32)
     _read_coarse(movie, pixels, out, ctx)
@@ -212,9 +218,9 @@ def _by_pixels(
     length = max(1, _CHUNK_BYTES // max(1, 4 * n_frames))
     total = np.zeros(n_frames)
     for start in range(0, len(pixels), length):
-        ctx.check()
-        ctx.progress(start, len(pixels))
-        total += movie.pixels(pixels[start : start + length]).sum(axis=0, dtype=np.float64)
+        stop = min(start + length, len(pixels))
+        part = SubContext(ctx, start / len(pixels), stop / len(pixels))
+        total += movie.pixels(pixels[start:stop], ctx=part).sum(axis=0, dtype=np.float64)
         # The mean of some of the pixels is a first sketch of the mean of all.
-        show((total / min(start + length, len(pixels))).astype(np.float32))
+        show((total / stop).astype(np.float32))
     return (total / len(pixels)).astype(np.float32)

@@ -6,9 +6,11 @@ that costs one sparse product a frame.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from caiman_gui.core.task import NULL_CONTEXT, TaskContext
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -48,12 +50,16 @@ class ModelMovie:
             frame[:] = self._by_pixel @ weights
         return out.reshape(-1, height, width)
 
-    def pixels(self, numbers: NDArray[np.integer]) -> NDArray[np.float32]:
+    def pixels(
+        self, numbers: NDArray[np.integer], *, ctx: TaskContext = NULL_CONTEXT
+    ) -> NDArray[np.float32]:
         """Return the courses (n, T) of pixels numbered in C order."""
         rows = self._by_pixel[np.asarray(numbers, np.int64)]
         used = np.flatnonzero(np.diff(rows.tocsc().indptr))
         out = np.zeros((rows.shape[0], self.shape[0]), np.float32)
-        for index in used:
+        for done, index in enumerate(used):
+            ctx.check()
+            ctx.progress(done, len(used))
             out += rows[:, [index]].toarray() * self._traces[index]
         return out
 
@@ -81,8 +87,11 @@ class BackgroundMovie:
         out: NDArray[np.float32] = self._traces[:, start:stop].T @ self._images
         return out.reshape(stop - start, *self.shape[1:])
 
-    def pixels(self, numbers: NDArray[np.integer]) -> NDArray[np.float32]:
+    def pixels(
+        self, numbers: NDArray[np.integer], *, ctx: TaskContext = NULL_CONTEXT
+    ) -> NDArray[np.float32]:
         """Return the courses (n, T) of pixels numbered in C order."""
+        ctx.check()
         if not len(self._images):
             return np.zeros((len(numbers), self.shape[0]), np.float32)
         out: NDArray[np.float32] = self._images[:, numbers].T @ self._traces
@@ -117,6 +126,8 @@ class ResidualMovie:
         self._parts = (ModelMovie(components, ids), BackgroundMovie(components))
         self.shape = expected
         self.dtype = _FLOAT
+        #: As of the other movies; None if the movie below has to be read frame by frame.
+        self.pixels = self._pixels if getattr(movie, "pixels", None) is not None else None
 
     def frames(self, start: int, stop: int) -> NDArray[np.float32]:
         """Return frames start ... stop-1, clipped to the movie, as (n, H, W)."""
@@ -124,6 +135,15 @@ class ResidualMovie:
         out = np.array(self._movie.frames(start, stop), np.float32)
         for part in self._parts:
             out -= part.frames(start, stop)
+        return out
+
+    def _pixels(
+        self, numbers: NDArray[np.integer], *, ctx: TaskContext = NULL_CONTEXT
+    ) -> NDArray[np.float32]:
+        below: Any = self._movie
+        out = np.array(below.pixels(numbers, ctx=ctx), np.float32)
+        for part in self._parts:
+            out -= part.pixels(numbers)
         return out
 
     def close(self) -> None:

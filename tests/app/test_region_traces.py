@@ -91,7 +91,8 @@ def test_a_movie_that_offers_pixels_is_asked_for_them(data) -> None:
         def frames(self, start, stop):
             raise AssertionError("not by frames")
 
-        def pixels(self, numbers):
+        def pixels(self, numbers, *, ctx):
+            ctx.check()
             return data.reshape(1000, -1).T[numbers]
 
     pixels = np.arange(42)

@@ -91,6 +91,21 @@ def test_the_three_parts_add_up_to_the_movie() -> None:
     assert data.dtype == np.uint16
 
 
+def test_the_residual_offers_pixels_if_the_movie_does() -> None:
+    class ByPixel(ArrayMovie):
+        def pixels(self, numbers, *, ctx):
+            return self.frames(0, T).reshape(T, -1)[:, numbers].T
+
+    components = make_set()
+    data = np.random.default_rng(1).random((T, H, W), np.float32)
+    residual = ResidualMovie(ByPixel(data), components)
+    assert residual.pixels is not None
+    some = np.array([5, 3, 62])
+    expected = residual.frames(0, T).reshape(T, -1)[:, some].T
+    np.testing.assert_allclose(residual.pixels(some), expected, rtol=1e-4, atol=1e-5)
+    assert ResidualMovie(ArrayMovie(data), components).pixels is None
+
+
 def test_frames_beyond_the_ends_are_left_out() -> None:
     components = make_set()
     movie = ArrayMovie(np.zeros((T, H, W), np.float32))
