@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from io import StringIO
 from typing import TYPE_CHECKING
@@ -127,13 +126,15 @@ def read_table(path: Path) -> Table:
         text = rest
     if delimiter == ";":  # where the comma is the decimal point
         text = text.replace(",", ".")
+    if not text.strip():
+        raise _no_table(path, "is empty")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            values = np.loadtxt(StringIO(text), delimiter=delimiter, ndmin=2, comments=None)
-    except (ValueError, UserWarning, OverflowError) as exc:
+        values = np.loadtxt(StringIO(text), delimiter=delimiter, ndmin=2, comments=None)
+    except (ValueError, OverflowError) as exc:
         raise _no_table(path, f"is no table of numbers: {exc}".rstrip(".")) from exc
-    if not np.isfinite(values).all() or (names and len(names) != values.shape[1]):
+    if names and values.shape[1] == 1:  # whose name may hold a space
+        names = (first.strip(),)
+    if not np.isfinite(values).all() or len(names) not in (0, values.shape[1]):
         raise _no_table(path, "has cells that are empty or no number")
     return Table(names, values)
 
