@@ -85,8 +85,14 @@ VIEW_KEYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
         (
             ("Space", "Play or pause"),
             ("Left / Right", "One frame back or on"),
-            ("PgUp / PgDown", "Ten frames back or on"),
+            ("PgUp / PgDown", "Ten frames back or on (also Shift+arrows)"),
             ("Home / End", "First or last frame"),
+            ("I / O", "Play again from here, or up to here"),
+            ("L", "Play in a loop, or once"),
+            ("/ or Ctrl+G", "Go to a time or a frame"),
+            ("C", "Contrast, colours, averaging"),
+            ("Del", "Remove the chosen trace"),
+            ("Esc", "Put a drawing tool away"),
         ),
     ),
     (

@@ -29,7 +29,7 @@ _WORDS = {
 _LETTERS = {word: letter for letter, words in _WORDS.items() for word in words}
 _NAMES = {"T": "frames", "Y": "rows", "X": "columns", "Z": "planes", "C": "channels"}
 #: Names that libraries give to axes nobody named.
-_NAMELESS = ("", "dim_", "phony_dim_", "axis", "none")
+_NAMELESS = ("dim_", "phony_dim_", "axis", "none")
 #: More channels than this no microscope has; such an axis holds planes.
 _MAX_CHANNELS = 4
 #: The smallest side, px, and the largest ratio of the sides of a plausible field of view.
@@ -101,8 +101,10 @@ def letters_of(labels: Sequence[str]) -> str | None:
         joined = "".join(letters)
         has_field = "Y" in joined and "X" in joined and len(set(joined)) == len(joined)
         return joined if has_field else None
-    named = [word for word in words if word and not word.startswith(_NAMELESS[1:])]
-    return None if named else ""
+    is_foreign = any(
+        word not in _LETTERS and not word.startswith(_NAMELESS) for word in words if word
+    )
+    return None if is_foreign else ""
 
 
 def split_letters(text: str) -> list[str]:

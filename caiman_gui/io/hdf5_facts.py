@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeGuard
 
-import h5py
 import numpy as np
 
 from caiman_gui.io.array_axes import letters_of, split_letters
@@ -15,131 +14,121 @@ from caiman_gui.io.conventions import (
     is_rate,
     matching,
 )
-from caiman_gui.io.hdf5_walk import attribute, resolve, value
+from caiman_gui.io.h5.file import Group
+from caiman_gui.io.hdf5_walk import attribute, value
 from caiman_gui.io.reader import Fact
-from caiman_gui.io.refusals import DAMAGE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
+
+    from caiman_gui.io.h5.file import File
 
 _AXES = ("axes", "dimension_order", "dim_order", "axis_order", "_ARRAY_DIMENSIONS", "axistags")
 _MAX_NAMES = 200
 
 
-def axis_letters(dataset: Any) -> tuple[str | None, str]:
-    """Letters for the axes of a dataset as it names them, and where it does.
+def axis_letters(file: File, path: str, n_axes: int, paths: Mapping[int, str]) -> str | None:
+    """Letters for the axes of a dataset as it names them.
 
-    The letters are "" if it names none, None if their names mean something else than a movie.
+    Parameters
+    ----------
+    file : File
+    path : str
+        Of the dataset.
+    n_axes : int
+    paths : mapping of int to str
+        Path of each object by its address.
+
+    Returns
+    -------
+    str or None
+        Empty if it names none, None if their names mean something else than a movie.
     """
-    for labels, source in _label_lists(dataset):
-        if len(labels) == dataset.ndim and any(labels):
+    for labels in _label_lists(file, path, paths):
+        if len(labels) == n_axes and any(labels):
             letters = letters_of(labels)
             if letters != "":
-                return letters, source
-    return "", ""
+                return letters
+    return ""
 
 
-def _label_lists(dataset: Any) -> Iterator[tuple[list[str], str]]:
-    labels = attribute(dataset, "DIMENSION_LABELS")
-    if isinstance(labels, list):
-        yield labels, "DIMENSION_LABELS"
-    for name in _AXES:
-        stated = attribute(dataset, name)
-        if isinstance(stated, str):
-            stated = split_letters(stated)
-        if isinstance(stated, list):
-            yield stated, f"attribute {name}"
-    try:
-        scales = [_scale_name(axis) for axis in dataset.dims]
-    except DAMAGE:
-        return
-    yield scales, "dimension scales"
+def _label_lists(file: File, path: str, paths: Mapping[int, str]) -> Iterator[list[str]]:
+    for name in ("DIMENSION_LABELS", *_AXES):
+        stated = attribute(file, path, name)
+        labels = split_letters(stated) if isinstance(stated, str) else stated
+        if isinstance(labels, list) and all(isinstance(label, str) for label in labels):
+            yield labels
+    scales = attribute(file, path, "DIMENSION_LIST")  # as netCDF has them
+    if isinstance(scales, list):
+        yield [_last_name(paths, item) for item in scales]
 
 
-def _scale_name(axis: Any) -> str:
-    """Name of the scale attached to an axis, as netCDF has them; empty if there is none."""
-    return str(axis[0].name).rpartition("/")[2] if len(axis) else ""
+def _last_name(paths: Mapping[int, str], scales: Any) -> str:
+    """Name of the first scale of an axis; empty if it has none."""
+    first = scales[0] if isinstance(scales, list) and scales else None
+    return paths.get(first, "").rpartition("/")[2] if isinstance(first, int) else ""
 
 
-def frame_rate(file: h5py.File, path: str, word: str = "HDF5 dataset") -> Fact[float] | None:
+def frame_rate(file: File, path: str, *, is_matlab: bool = False) -> Fact[float] | None:
     """Frame rate in Hz from the dataset, the groups above it, or a dataset beside it.
 
     Parameters
     ----------
-    file : h5py.File
+    file : File
     path : str
         Of the dataset.
-    word : str
-        For a dataset as the source, such as "MATLAB variable".
+    is_matlab : bool
+        Whether the source is called as MATLAB calls it.
     """
-    return _stated(file, path, RATE_NAMES, word, is_rate)
+    return _stated(file, path, RATE_NAMES, is_rate, is_matlab)
 
 
-def pixel_size(file: h5py.File, path: str, word: str = "HDF5 dataset") -> Fact[float] | None:
+def pixel_size(file: File, path: str, *, is_matlab: bool = False) -> Fact[float] | None:
     """Pixel size in µm, stated as the frame rate is."""
-    sizes = attribute(resolve(file, path), "element_size_um")
+    sizes = attribute(file, path, "element_size_um")
     if isinstance(sizes, np.ndarray) and sizes.ndim == 1 and len(sizes) in (2, 3):
         side = float(sizes[-1])  # slowest axis first: z, y, x
         if is_pixel_size(side):
             return Fact(side, f"HDF5 attribute element_size_um of {path}")
-    return _stated(file, path, PIXEL_SIZE_NAMES, word, is_pixel_size)
+    return _stated(file, path, PIXEL_SIZE_NAMES, is_pixel_size, is_matlab)
 
 
-def channel_names(dataset: Any, n_channels: int) -> tuple[str, ...]:
+def channel_names(file: File, path: str, n_channels: int) -> tuple[str, ...]:
     """Names of the channels, empty ones where the dataset has none."""
-    names = attribute(dataset, "channel_names")
+    names = attribute(file, path, "channel_names")
     if isinstance(names, list) and len(names) == n_channels:
-        return tuple(names)
+        return tuple(str(name) for name in names)
     return ("",) * n_channels
 
 
 def _stated(
-    file: h5py.File,
+    file: File,
     path: str,
     names: tuple[str, ...],
-    word: str,
     is_plausible: Callable[[object], TypeGuard[float]],
+    is_matlab: bool,
 ) -> Fact[float] | None:
     """First plausible number of one of the names, the nearest to the dataset first."""
     parts = path.strip("/").split("/")
     for depth in range(len(parts), -1, -1):
         place = "/" + "/".join(parts[:depth])
-        item = resolve(file, place) if depth else file
+        item = file.get(place)
         if item is None:
             continue
-        for name in matching(_attribute_names(item), names):
-            number = _number(attribute(item, name))
+        attributes = file.attributes(item)
+        for name in matching(list(attributes), names):
+            number = _number(attributes[name])
             if is_plausible(number):
                 where = f" of {place}" if depth else ""
                 return Fact(number, f"HDF5 attribute {name}{where}")
-        if isinstance(item, h5py.Group):
-            for name in matching(_first_names(item), names):
+        if isinstance(item, Group):
+            for name in matching(file.names(item, _MAX_NAMES), names):
                 inner = f"{place.rstrip('/')}/{name}"
-                number = _number(value(resolve(file, inner)))
+                number = _number(value(file, inner))
                 if is_plausible(number):
-                    return Fact(number, f"{word} {inner}")
+                    variable = f"MATLAB variable {inner[1:].replace('/', '.')}"
+                    return Fact(number, variable if is_matlab else f"HDF5 dataset {inner}")
     return None
-
-
-def _attribute_names(item: Any) -> list[str]:
-    try:
-        return [name for name in list(item.attrs)[:_MAX_NAMES] if isinstance(name, str)]
-    except DAMAGE:
-        return []
-
-
-def _first_names(group: h5py.Group) -> list[str]:
-    names: list[str] = []
-
-    def keep(name: bytes) -> bool | None:
-        names.append(name.decode("utf-8", "replace"))
-        return True if len(names) >= _MAX_NAMES else None
-
-    try:
-        group.id.links.iterate(keep)
-    except DAMAGE:
-        return names
-    return names
 
 
 def _number(found: Any) -> float | None:

@@ -4,118 +4,92 @@ from __future__ import annotations
 
 from dataclasses import replace
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import h5py
 import numpy as np
 
 from caiman_gui.errors import InputError
 from caiman_gui.io.array_axes import assumed, guess_axes, plan_axes
 from caiman_gui.io.array_choice import Candidate, pick
+from caiman_gui.io.flat import FlatMovie, array_layout
+from caiman_gui.io.h5.dataset import Dataset
+from caiman_gui.io.h5.source import FormatError, signature_at
 from caiman_gui.io.hdf5_facts import axis_letters, channel_names, frame_rate, pixel_size
-from caiman_gui.io.hdf5_walk import look_into, opening, resolve, signature_at
-from caiman_gui.io.plain_array import PlainArray, is_plain
+from caiman_gui.io.hdf5_walk import look_into, opening, told
 from caiman_gui.io.reader import FileFacts
-from caiman_gui.io.refusals import DAMAGE, in_words, require_sample_type, unreadable
+from caiman_gui.io.refusals import DAMAGE, require_sample_type
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from caiman_gui.io.array_axes import AxisPlan
     from caiman_gui.io.array_choice import Found
-    from caiman_gui.io.reader import ReadChoice
+    from caiman_gui.io.h5.file import File
+    from caiman_gui.io.reader import FrameReader, ReadChoice
 
 KIND = "HDF5 file"
-#: Bytes of decoded chunks that the library keeps, and places for them (a prime, as it wants).
-_CACHE_BYTES, _CACHE_SLOTS = 2**26, 10_007
-#: Bytes read by one call: the library does one call at a time.
-_CALL_BYTES = 2**23
+#: Bytes that are decoded before they are put into frames.
+_PIECE_BYTES = 2**25
 #: A compressed chunk is decoded as a whole.
 _MAX_CHUNK_BYTES = 2**29
+#: A frame in more pieces than this only a damaged header claims.
+_MAX_CHUNKS = 2**17
 #: A note is due if more than this has to be read for one frame.
 _SLOW_BYTES = 2**28
-#: Compression that the library does not have by itself.
-_FILTERS = {
-    4: "szip", 305: "LZO", 307: "bzip2", 32001: "Blosc", 32004: "LZ4", 32008: "bitshuffle",
-    32013: "ZFP", 32015: "Zstandard", 32017: "SZ", 32026: "Blosc2",
-}  # fmt: skip
 
 
-class Hdf5Movie:
-    """One channel and plane of a dataset as a movie (T, H, W). Thread-safe.
+class ChunkedMovie:
+    """One channel and plane of a dataset in chunks as a movie (T, H, W). Thread-safe.
 
     Parameters
     ----------
     path : Path
     kind : str
         Name of the format in messages.
-    file : h5py.File
-        Open; it becomes this reader's own.
-    found : Found
+    dataset : Dataset
     plan : AxisPlan
     facts : FileFacts
-
-    Raises
-    ------
-    InputError
-        If the dataset needs a filter that is missing, or is damaged.
+    on_close : callable
+        Called when the movie is closed.
     """
 
     def __init__(
         self,
         path: Path,
         kind: str,
-        file: h5py.File,
-        found: Found,
+        dataset: Dataset,
         plan: AxisPlan,
         facts: FileFacts,
+        on_close: Callable[[], None],
     ) -> None:
         self.path = path
         self.shape = (plan.n_frames, *plan.frame_shape)
-        self.dtype = found.dtype.newbyteorder("=")
+        self.dtype = np.dtype(dataset.dtype).newbyteorder("=")
         self.facts = facts
+        self.close = on_close
         self._kind = kind
+        self._dataset = dataset
         self._plan = plan
-        self._file = file
-        self._dataset: Any = _open_dataset(file, found.name)
-        self._at_once = _frames_at_once(plan, found)
-        self._plain: PlainArray | None = None
-        _require_filters(path, kind, self._dataset)
-        offset = _plain_offset(self._dataset)
-        if offset is not None and is_plain(plan):
-            self._plain = PlainArray(path, kind, plan, found.dtype, offset)
-            file.close()
+        self._at_once = _frames_at_once(plan, dataset, self.dtype)
 
     def frames(self, start: int, stop: int) -> NDArray[np.generic]:
         """Return frames start ... stop-1 as an array (n, H, W)."""
         start, stop = max(0, start), min(stop, self.shape[0])
-        if start >= stop:
-            return np.empty((0, *self.shape[1:]), self.dtype)
-        if self._plain is not None:
-            return self._plain.frames(start, stop)
-        if not self._dataset:  # closed meanwhile
-            raise unreadable(self.path, OSError("the file was closed"))
-        pieces = []
+        out = np.empty((max(0, stop - start), *self.shape[1:]), self.dtype)
         first = start
         try:
             while first < stop:
                 last = min(stop, first - first % self._at_once + self._at_once)
-                block = self._dataset[self._plan.index(first, last)]
-                pieces.append(self._plan.to_frames(np.asarray(block, self.dtype)))
+                block = self._dataset.read(self._plan.index(first, last))
+                out[first - start : last - start] = self._plan.to_frames(block)
                 first = last
-            return np.ascontiguousarray(pieces[0] if len(pieces) == 1 else np.concatenate(pieces))
         except DAMAGE as exc:
             which = f"frame {start}" if stop - start == 1 else f"frames {start} to {stop - 1}"
-            raise in_words(self.path, self._kind, exc, f"{which} cannot be decoded") from exc
-
-    def close(self) -> None:
-        """Close the file."""
-        if self._plain is not None:
-            self._plain.close()
-        self._file.close()
+            raise told(self.path, self._kind, exc, f"{which} cannot be decoded") from exc
+        return out
 
 
 def recognises(path: Path, head: bytes) -> bool:
@@ -123,7 +97,7 @@ def recognises(path: Path, head: bytes) -> bool:
     return signature_at(head) is not None
 
 
-def open_reader(path: Path, choice: ReadChoice) -> Hdf5Movie:
+def open_reader(path: Path, choice: ReadChoice) -> FrameReader:
     """Open the dataset that was chosen, else the one that looks most like a movie.
 
     Raises
@@ -132,8 +106,10 @@ def open_reader(path: Path, choice: ReadChoice) -> Hdf5Movie:
         If the file is missing, damaged, or holds no movie.
     """
     with opening(path, KIND) as file:
-        content = look_into(file)
-        candidates = [item for found in content.found for item in _with_axes(file, path, found)]
+        content, paths = look_into(file)
+        candidates = [
+            item for found in content.found for item in _with_axes(file, path, found, paths)
+        ]
         candidate, note = pick(path, KIND, candidates, choice.dataset, content)
         name = candidate.found.path
         facts = FileFacts(
@@ -148,18 +124,20 @@ def open_reader(path: Path, choice: ReadChoice) -> Hdf5Movie:
 def open_candidate(
     path: Path,
     kind: str,
-    file: h5py.File,
+    file: File,
     candidate: Candidate,
     candidates: Sequence[Candidate],
     choice: ReadChoice,
     facts: FileFacts,
-) -> Hdf5Movie:
+) -> FrameReader:
     """Open the array that was picked; ``facts`` are completed by what its axes say.
 
     Raises
     ------
     InputError
         If the samples are no brightness, or the axes, the channel or the plane do not fit.
+    FormatError, UnsupportedError
+        If the array is damaged.
     """
     found = candidate.found
     require_sample_type(found.dtype, path)
@@ -169,30 +147,40 @@ def open_candidate(
         notes.append(candidate.note)
     if plan.axes != candidate.axes and not choice.axes:
         notes.append(f"{path.name} holds {plan.n_frames} planes (z); they are read as frames.")
-    dataset = resolve(file, found.name)
-    if found.dtype.itemsize * prod(found.chunks or ()) > _MAX_CHUNK_BYTES and _filters(dataset):
-        raise _chunk_too_large(path, found)
-    cost = _bytes_for_one_frame(plan, found)
-    if cost > _SLOW_BYTES:
+    if file.is_open_elsewhere:
         notes.append(
-            f"{path.name} stores single frames scattered: {cost / 1e6:,.0f} MB are read for each. "
-            "Playing is slow until the movie is converted."
+            f"{path.name} was not closed by the program that writes it: it may be incomplete."
         )
+    dataset = file.get(found.name)
+    if not isinstance(dataset, Dataset):
+        raise FormatError("the movie is not at its place")
+    if dataset.chunks:
+        cost = _require_readable(path, dataset, plan)
+        if cost > _SLOW_BYTES:
+            notes.append(
+                f"{path.name} stores frames scattered: {cost / 1e6:,.0f} MB are decoded to show "
+                "a single one. Playing is slow until the movie is converted."
+            )
     facts = replace(
         facts,
-        channels=channel_names(dataset, plan.size("C")),
+        channels=channel_names(file, found.name, plan.size("C")),
         n_planes=plan.size("Z"),
         datasets=tuple(item.to_dataset() for item in candidates if not item.found.is_elsewhere),
         dataset=found.path,
         axes=plan.axes,
         notes=tuple(notes),
     )
-    return Hdf5Movie(path, kind, file, found, plan, facts)
+    if dataset.plain_offset is not None:
+        layout = array_layout(plan, found.dtype, dataset.plain_offset, is_fortran=False)
+        movie = FlatMovie(path, kind, layout, facts)
+        file.close()
+        return movie
+    return ChunkedMovie(path, kind, dataset, plan, facts, file.close)
 
 
-def _with_axes(file: h5py.File, path: Path, found: Found) -> list[Candidate]:
+def _with_axes(file: File, path: Path, found: Found, paths: Mapping[int, str]) -> list[Candidate]:
     """Return the array with its axes, or nothing if they are named and mean no movie."""
-    letters, _ = axis_letters(resolve(file, found.name))
+    letters = axis_letters(file, found.name, len(found.shape), paths)
     if letters is None:
         return []
     if letters:
@@ -203,67 +191,42 @@ def _with_axes(file: h5py.File, path: Path, found: Found) -> list[Candidate]:
     return [Candidate(found, axes, assumed(path.name, found.path, found.shape, axes, why))]
 
 
-def _open_dataset(file: h5py.File, name: str) -> h5py.Dataset:
-    access = h5py.h5p.create(h5py.h5p.DATASET_ACCESS)
-    access.set_chunk_cache(_CACHE_SLOTS, _CACHE_BYTES, 0.0)
-    return h5py.Dataset(h5py.h5d.open(file.id, name.encode("utf-8", "surrogateescape"), access))
-
-
-def _filters(dataset: h5py.Dataset) -> list[int]:
-    """Codes of the filters that values pass through."""
-    made = dataset.id.get_create_plist()
-    return [made.get_filter(number)[0] for number in range(made.get_nfilters())]
-
-
-def _require_filters(path: Path, kind: str, dataset: h5py.Dataset) -> None:
-    for code in _filters(dataset):
-        if not h5py.h5z.filter_avail(code):
-            name = _FILTERS.get(code, f"HDF5 filter {code}")
-            raise InputError(
-                "The compression of the movie is not known here",
-                f"{path} is compressed by {name}, which the HDF5 library does not hold.",
-                "Write it with gzip or without compression: h5repack -f GZIP=1 old.h5 new.h5.",
-            )
-
-
-def _plain_offset(dataset: h5py.Dataset) -> int | None:
-    """Byte at which the values lie in one piece just as NumPy has them; None if they do not."""
-    made = dataset.id.get_create_plist()
-    if made.get_layout() != h5py.h5d.CONTIGUOUS or dataset.dtype.kind == "b":
-        return None
-    if not dataset.id.get_type().equal(h5py.h5t.py_create(dataset.dtype)):
-        return None
-    offset = dataset.id.get_offset()
-    return int(offset) if offset is not None else None
-
-
-def _frames_at_once(plan: AxisPlan, found: Found) -> int:
-    """Frames for one call: whole chunks, few enough that the call stays short."""
-    frame_bytes = prod(plan.frame_shape) * found.dtype.itemsize
-    few = max(1, _CALL_BYTES // frame_bytes)
-    if found.chunks is None or plan.time is None:
-        return plan.n_frames
-    together = found.chunks[plan.time]
-    return together * max(1, few // together)
-
-
-def _bytes_for_one_frame(plan: AxisPlan, found: Found) -> int:
-    """Bytes that have to be read and decoded to show a single frame."""
-    if found.chunks is None:
-        whole = prod(found.shape) * found.dtype.itemsize
-        return 0 if is_plain(plan) else whole
-    n_values = 1
-    for axis, (n, chunk) in enumerate(zip(found.shape, found.chunks, strict=True)):
-        is_one = axis == plan.time or axis in plan.fixed
-        n_values *= chunk if is_one else -(-n // chunk) * chunk
-    return n_values * found.dtype.itemsize
-
-
-def _chunk_too_large(path: Path, found: Found) -> InputError:
-    sides = " x ".join(str(n) for n in found.chunks or ())
-    return InputError(
-        "The movie is stored in pieces that are too large",
-        f"{path} compresses {found.path} in chunks of {sides} values, each of which has to be "
-        f"decoded as a whole; the limit is {_MAX_CHUNK_BYTES // 2**20} MB.",
-        "Store it in smaller chunks, for instance: h5repack -l CHUNK=1x512x512 old.h5 new.h5.",
+def _require_readable(path: Path, dataset: Dataset, plan: AxisPlan) -> int:
+    """Return the bytes to decode for one frame, if its chunks are of a sensible size."""
+    unknown = dataset.unknown_filter
+    if unknown:
+        raise InputError(
+            "The compression of the movie is not known here",
+            f"{path} is compressed by {unknown}.",
+            "Write it with gzip or without compression: h5repack -f GZIP=1 old.h5 new.h5.",
+        )
+    chunks = dataset.chunks or ()
+    sides = " x ".join(str(n) for n in chunks)
+    chunk_bytes = prod(chunks) * dataset.value_type.n_bytes
+    if dataset.filters and chunk_bytes > _MAX_CHUNK_BYTES:
+        raise InputError(
+            "The movie is stored in pieces that are too large",
+            f"{path} compresses chunks of {sides} values, each of which has to be decoded as a "
+            f"whole; the limit is {_MAX_CHUNK_BYTES // 2**20} MB.",
+            "Store it in smaller chunks: h5repack -l CHUNK=1x512x512 old.h5 new.h5.",
+        )
+    n_chunks = prod(
+        -(-n // side)
+        for axis, (n, side) in enumerate(zip(plan.shape, chunks, strict=True))
+        if axis != plan.time and axis not in plan.fixed
     )
+    if n_chunks > _MAX_CHUNKS:
+        raise InputError(
+            "The movie is stored in pieces that are too small",
+            f"{path} has chunks of {sides} values, {n_chunks:,} for each frame; the limit is "
+            f"{_MAX_CHUNKS:,}.",
+            "Store it in larger chunks: h5repack -l CHUNK=1x512x512 old.h5 new.h5.",
+        )
+    return n_chunks * chunk_bytes
+
+
+def _frames_at_once(plan: AxisPlan, dataset: Dataset, dtype: np.dtype) -> int:
+    """Frames that are decoded together: whole chunks, as many as fit into a piece."""
+    few = max(1, _PIECE_BYTES // (prod(plan.frame_shape) * dtype.itemsize))
+    together = dataset.chunks[plan.time] if dataset.chunks and plan.time is not None else 1
+    return together * max(1, few // together)

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from math import prod
 from typing import TYPE_CHECKING, Any
-
-import h5py
-import numpy as np
 
 from caiman_gui.io.array_axes import assumed, guess_axes
 from caiman_gui.io.array_choice import Candidate, pick
+from caiman_gui.io.h5.dataset import Dataset
+from caiman_gui.io.h5.source import signature_at
 from caiman_gui.io.hdf5_facts import frame_rate, pixel_size
 from caiman_gui.io.hdf5_movie import open_candidate
-from caiman_gui.io.hdf5_walk import attribute, look_into, opening, resolve, signature_at, walk
+from caiman_gui.io.hdf5_walk import attribute, look_into, opening, value
 from caiman_gui.io.reader import FileFacts
-from caiman_gui.io.refusals import DAMAGE
+from caiman_gui.io.refusals import unreadable
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from caiman_gui.io.array_choice import Found
+    from caiman_gui.io.h5.file import File
     from caiman_gui.io.reader import FrameReader, ReadChoice
 
 KIND = "MAT file"
@@ -29,7 +29,6 @@ _REFERENCED = "/#refs#/"
 _INTERNAL = "/#subsystem#/"
 #: Classes that MATLAB stores as numbers, but that are none.
 _NO_NUMBERS = ("char", "cell", "struct", "function_handle")
-_MAX_CELLS = 1_000
 
 
 def recognises(path: Path, head: bytes) -> bool:
@@ -52,15 +51,18 @@ def open_reader(path: Path, choice: ReadChoice) -> FrameReader:
     InputError
         If the file is missing, damaged, too large for its version, or holds no movie.
     """
-    with path.open("rb") as stream:
-        head = stream.read(1024)
+    try:
+        with path.open("rb") as stream:
+            head = stream.read(1024)
+    except OSError as exc:
+        raise unreadable(path, exc) from exc
     if signature_at(head) is None:
         from caiman_gui.io.mat_old import open_old
 
         return open_old(path, choice)
     with opening(path, KIND) as file:
-        content = look_into(file)
-        labels = _labels_of_cells(file)
+        content, paths = look_into(file)
+        labels = _labels_of_cells(file, paths)
         candidates = [
             _candidate(path, found, labels) for found in content.found if _is_array(file, found)
         ]
@@ -68,8 +70,8 @@ def open_reader(path: Path, choice: ReadChoice) -> FrameReader:
         name = candidate.found.name
         facts = FileFacts(
             format="MATLAB 7.3",
-            frame_rate=frame_rate(file, name, "MATLAB variable"),
-            pixel_size=pixel_size(file, name, "MATLAB variable"),
+            frame_rate=frame_rate(file, name, is_matlab=True),
+            pixel_size=pixel_size(file, name, is_matlab=True),
             notes=(note,) if note else (),
         )
         return open_candidate(path, KIND, file, candidate, candidates, choice, facts)
@@ -87,28 +89,20 @@ def _candidate(path: Path, found: Found, labels: dict[str, str]) -> Candidate:
     return Candidate(found, axes, note)
 
 
-def _is_array(file: h5py.File, found: Found) -> bool:
-    item = resolve(file, found.name)
-    if found.name.startswith(_INTERNAL) or attribute(item, "MATLAB_empty"):
+def _is_array(file: File, found: Found) -> bool:
+    if found.name.startswith(_INTERNAL) or attribute(file, found.name, "MATLAB_empty"):
         return False
-    return attribute(item, "MATLAB_class") not in _NO_NUMBERS
+    return attribute(file, found.name, "MATLAB_class") not in _NO_NUMBERS
 
 
-def _labels_of_cells(file: h5py.File) -> dict[str, str]:
+def _labels_of_cells(file: File, paths: Mapping[int, str]) -> dict[str, str]:
     """Names such as "/movies{2}" for the datasets that cells refer to."""
     labels: dict[str, str] = {}
-    for path, item in walk(file):
-        if not isinstance(item, h5py.Dataset) or path.startswith((_REFERENCED, _INTERNAL)):
+    for path, item in file.walk():
+        if not isinstance(item, Dataset) or item.value_type.kind != "reference":
             continue
-        try:
-            if h5py.check_ref_dtype(item.dtype) is not h5py.Reference or not item.shape:
-                continue
-            if prod(item.shape) > _MAX_CELLS:
-                continue
-            for number, reference in enumerate(np.ravel(item[()]), 1):
-                name = h5py.h5r.get_name(reference, file.id) if reference else None
-                if name:
-                    labels.setdefault(name.decode(), f"{path}{{{number}}}")
-        except DAMAGE:
-            continue
+        addresses = None if path.startswith((_REFERENCED, _INTERNAL)) else value(file, path)
+        for number, address in enumerate(addresses if isinstance(addresses, list) else [], 1):
+            if address in paths:
+                labels.setdefault(paths[address], f"{path}{{{number}}}")
     return labels

@@ -4,22 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import h5py
-
 from caiman_gui.errors import InputError
 from caiman_gui.io.array_axes import assumed
 from caiman_gui.io.array_choice import Candidate, Content, pick
+from caiman_gui.io.h5.file import File, Group
+from caiman_gui.io.h5.source import signature_at
 from caiman_gui.io.hdf5_movie import open_candidate
-from caiman_gui.io.hdf5_walk import (
-    attribute,
-    describe,
-    external_file_of,
-    opening,
-    resolve,
-    signature_at,
-    value,
-    walk,
-)
+from caiman_gui.io.hdf5_walk import attribute, describe, opening, value
 from caiman_gui.io.nwb_facts import read_facts
 from caiman_gui.io.refusals import DAMAGE
 
@@ -27,8 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from caiman_gui.io.array_choice import Found
-    from caiman_gui.io.hdf5_movie import Hdf5Movie
-    from caiman_gui.io.reader import ReadChoice
+    from caiman_gui.io.reader import FrameReader, ReadChoice
 
 KIND = "NWB file"
 #: Types of objects that hold a movie; the larger number is taken first.
@@ -45,13 +35,16 @@ def recognises(path: Path, head: bytes) -> bool:
     if path.suffix.lower() == ".nwb":
         return True
     try:
-        with h5py.File(path, "r", locking=False) as file:
-            return attribute(file, "nwb_version") is not None
-    except DAMAGE:  # the reader of HDF5 tells what is wrong with it
+        file = File(path)
+    except (InputError, *DAMAGE):  # the reader of HDF5 tells what is wrong with it
         return False
+    try:
+        return attribute(file, "/", "nwb_version") is not None
+    finally:
+        file.close()
 
 
-def open_reader(path: Path, choice: ReadChoice) -> Hdf5Movie:
+def open_reader(path: Path, choice: ReadChoice) -> FrameReader:
     """Open the series that was chosen, else the one that looks most like a movie.
 
     Raises
@@ -69,15 +62,15 @@ def open_reader(path: Path, choice: ReadChoice) -> Hdf5Movie:
         return open_candidate(path, KIND, file, candidate, candidates, choice, facts)
 
 
-def _look_into(file: h5py.File, path: Path) -> tuple[list[Candidate], list[str], Content]:
+def _look_into(file: File, path: Path) -> tuple[list[Candidate], list[str], Content]:
     """Series with a movie inside, the paths of all series, and what else the file holds."""
     candidates: list[Candidate] = []
     series: list[str] = []
     others: list[str] = []
-    script = value(resolve(file, "/general/source_script"))
+    script = value(file, "/general/source_script")
     is_neuroconv = isinstance(script, str) and "neuroconv" in script.lower()
-    for name, item in walk(file):
-        kind = attribute(item, "neurodata_type") if isinstance(item, h5py.Group) else None
+    for name, item in file.walk():
+        kind = file.attributes(item).get("neurodata_type") if isinstance(item, Group) else None
         if not isinstance(kind, str):
             continue
         if kind not in _SERIES:
@@ -92,12 +85,11 @@ def _look_into(file: h5py.File, path: Path) -> tuple[list[Candidate], list[str],
     return candidates, series, Content(tuple(others))
 
 
-def _describe_data(file: h5py.File, series: str) -> Found | None:
+def _describe_data(file: File, series: str) -> Found | None:
     name = f"{series}/data"
     try:
-        dataset = resolve(file, name)
-        return describe(name, dataset) if isinstance(dataset, h5py.Dataset) else None
-    except DAMAGE:
+        return describe(name, file.get(name))
+    except ValueError:  # FormatError and UnsupportedError
         return None
 
 
@@ -119,15 +111,15 @@ def _axes(path: Path, series: str, found: Found, *, is_neuroconv: bool) -> tuple
     return axes, assumed(path.name, series, shape, axes, "does not tell rows from columns")
 
 
-def _require_inside(path: Path, file: h5py.File, series: list[str]) -> None:
+def _require_inside(path: Path, file: File, series: list[str]) -> None:
     """Name the file that holds the movie, if it is another one."""
     for name in series:
-        files = value(resolve(file, f"{name}/external_file"))
+        files = value(file, f"{name}/external_file")
         files = [files] if isinstance(files, str) else files
         names = [text for text in files if text] if isinstance(files, list) else []
-        linked = external_file_of(file, f"{name}/data")
-        if linked:
-            names.append(linked)
+        link = file.link(f"{name}/data")
+        if link is not None and link.kind == "external":
+            names.append(link.file)
         if names or isinstance(files, list):
             raise _elsewhere(path, name, names)
 

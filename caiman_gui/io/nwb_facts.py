@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-import h5py
 import numpy as np
 
 from caiman_gui.io.conventions import is_pixel_size, is_rate, micrometres_in
-from caiman_gui.io.hdf5_walk import attribute, resolve, value
+from caiman_gui.io.h5.dataset import Dataset
+from caiman_gui.io.hdf5_walk import attribute, value
 from caiman_gui.io.reader import Fact, FileFacts
 from caiman_gui.io.refusals import DAMAGE
 
@@ -19,18 +19,19 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from caiman_gui.io.array_choice import Found
+    from caiman_gui.io.h5.file import File
 
 #: More timestamps than this are not read: 128 MB.
 _MAX_TIMESTAMPS = 2**24
 _UNKNOWN = ("", "unknown", "n.a.", "na", "none", "not available")
 
 
-def read_facts(file: h5py.File, path: Path, found: Found, note: str) -> FileFacts:
+def read_facts(file: File, path: Path, found: Found, note: str) -> FileFacts:
     """Read what is said beside a series and in its imaging plane.
 
     Parameters
     ----------
-    file : h5py.File
+    file : File
     path : Path
     found : Found
         The dataset of the series, which has one frame for each of the first axis.
@@ -43,8 +44,8 @@ def read_facts(file: h5py.File, path: Path, found: Found, note: str) -> FileFact
     timestamps, odd = _timestamps(file, path, series, found.shape[0])
     if odd:
         notes.append(odd)
-    version = attribute(file, "nwb_version")
-    kind = attribute(resolve(file, series), "neurodata_type")
+    version = attribute(file, "/", "nwb_version")
+    kind = attribute(file, series, "neurodata_type")
     return FileFacts(
         format=f"NWB {version if isinstance(version, str) else ''} {kind}".replace("  ", " "),
         frame_rate=_frame_rate(file, series, plane, has_timestamps=timestamps is not None),
@@ -56,36 +57,31 @@ def read_facts(file: h5py.File, path: Path, found: Found, note: str) -> FileFact
     )
 
 
-def _frame_rate(
-    file: h5py.File, series: str, plane: str, *, has_timestamps: bool
-) -> Fact[float] | None:
-    rate = attribute(resolve(file, f"{series}/starting_time"), "rate")
+def _frame_rate(file: File, series: str, plane: str, *, has_timestamps: bool) -> Fact[float] | None:
+    rate = attribute(file, f"{series}/starting_time", "rate")
     if is_rate(rate):
         return Fact(rate, "NWB rate of the series")
     if has_timestamps:  # which tell it better than the settings of the microscope
         return None
-    rate = value(resolve(file, f"{plane}/imaging_rate"))
+    rate = value(file, f"{plane}/imaging_rate")
     return Fact(rate, "NWB imaging_rate of the imaging plane") if is_rate(rate) else None
 
 
 def _timestamps(
-    file: h5py.File, path: Path, series: str, n_frames: int
+    file: File, path: Path, series: str, n_frames: int
 ) -> tuple[Fact[NDArray[np.float64]] | None, str]:
     """Return the times of the frames in seconds, and what is odd about them."""
-    stamps = resolve(file, f"{series}/timestamps")
-    if not isinstance(stamps, h5py.Dataset):
-        return None, ""
     try:
-        if (
-            stamps.shape != (n_frames,)
-            or n_frames > _MAX_TIMESTAMPS
-            or stamps.dtype.kind not in "iuf"
-        ):
+        stamps = file.get(f"{series}/timestamps")
+        if not isinstance(stamps, Dataset):
+            return None, ""
+        is_number = stamps.dtype is not None and stamps.dtype.kind in "iuf"
+        if stamps.shape != (n_frames,) or n_frames > _MAX_TIMESTAMPS or not is_number:
             return None, (
                 f"{path.name} does not hold one timestamp for each of its {n_frames} frames; "
                 "its timestamps are not used."
             )
-        seconds = np.asarray(stamps[()], np.float64)
+        seconds = stamps.read((slice(0, n_frames),)).astype(np.float64)
     except DAMAGE:
         return None, f"The timestamps in {path.name} cannot be read."
     if not np.isfinite(seconds).all() or (np.diff(seconds) < 0).any():
@@ -93,9 +89,9 @@ def _timestamps(
     return Fact(seconds, "NWB timestamps of the series"), ""
 
 
-def _pixel_size(file: h5py.File, plane: str) -> Fact[float] | None:
-    spacing = resolve(file, f"{plane}/grid_spacing")
-    sizes, unit = value(spacing), attribute(spacing, "unit")
+def _pixel_size(file: File, plane: str) -> Fact[float] | None:
+    spacing = f"{plane}/grid_spacing"
+    sizes, unit = value(file, spacing), attribute(file, spacing, "unit")
     if not isinstance(sizes, np.ndarray) or sizes.ndim != 1 or not 2 <= len(sizes) <= 3:
         return None
     in_um = micrometres_in(unit if isinstance(unit, str) else "meters")
@@ -103,17 +99,17 @@ def _pixel_size(file: h5py.File, plane: str) -> Fact[float] | None:
     return Fact(size, "NWB grid_spacing of the imaging plane") if is_pixel_size(size) else None
 
 
-def _indicator(file: h5py.File, plane: str) -> Fact[str] | None:
-    name = value(resolve(file, f"{plane}/indicator"))
+def _indicator(file: File, plane: str) -> Fact[str] | None:
+    name = value(file, f"{plane}/indicator")
     if not isinstance(name, str) or name.strip().lower() in _UNKNOWN:
         return None
     return Fact(name.strip(), "NWB indicator of the imaging plane")
 
 
-def _recorded(file: h5py.File, series: str) -> Fact[str] | None:
+def _recorded(file: File, series: str) -> Fact[str] | None:
     """Return the start of the session, plus the time at which the series starts in it."""
-    text: Any = value(resolve(file, "/session_start_time"))
-    later = value(resolve(file, f"{series}/starting_time"))
+    text: Any = value(file, "/session_start_time")
+    later = value(file, f"{series}/starting_time")
     try:
         start = datetime.fromisoformat(text)
     except (TypeError, ValueError):

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
     Convert = Callable[[Any], NDArray[np.generic] | None]
 
-#: Of frames that were decoded on the way to others: going back by one is then free. Where every
-#: frame stands for itself, going back is quick anyway.
-_CACHE_BYTES, _SMALL_CACHE_BYTES = 2**26, 2**23
+#: Of frames that were decoded on the way to others: going back by one is then free. No more than
+#: those of two runs are kept, as many videos may be open at once.
+_CACHE_BYTES, _N_RUNS, _MIN_FRAMES = 2**26, 2, 8
 #: A frame is shown at most so many frames earlier than it is decoded.
 _MAX_DELAY = 64
 #: Packets that are looked at to learn how damage can be told.
@@ -65,7 +65,8 @@ class FrameDecoder:
         self._is_damaged = np.zeros(self._n_packets, bool)
         self._cache: OrderedDict[int, NDArray[np.generic]] = OrderedDict()
         self._cached_bytes = 0
-        self._max_bytes = _SMALL_CACHE_BYTES if index.is_start.all() else _CACHE_BYTES
+        longest = int(np.diff(self._starts, append=self._n_packets).max())
+        self._max_frames = _N_RUNS * longest + _MIN_FRAMES
         self._is_intra = bool(source.stream.codec_context.codec.intra_only)
         self._is_running = self._is_verified = self._is_tainted = False
         self._start = self._end = self._wanted = 0
@@ -226,7 +227,9 @@ class FrameDecoder:
             return
         self._cache[number] = samples
         self._cached_bytes += samples.nbytes
-        while self._cached_bytes > self._max_bytes and len(self._cache) > 1:
+        while len(self._cache) > 1 and (
+            self._cached_bytes > _CACHE_BYTES or len(self._cache) > self._max_frames
+        ):
             self._forget(next(key for key in self._cache if key != self._wanted))
 
     def _forget(self, number: int) -> None:

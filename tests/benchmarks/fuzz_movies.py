@@ -28,7 +28,7 @@ import psutil
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-import fuzz_seeds  # noqa: E402
+import fuzz_seeds
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -183,7 +183,7 @@ def main() -> int:
         ][::-1]
         workers = [Worker(args.seed, folder, names) for _ in range(args.jobs)]
         totals: dict[str, Counter[str]] = {name: Counter() for name in names}
-        busy = {worker: False for worker in workers}
+        busy = dict.fromkeys(workers, False)
         started = time.monotonic()
         while batches or any(busy.values()):
             for worker in workers:

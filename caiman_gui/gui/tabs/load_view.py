@@ -58,11 +58,13 @@ class LoadView(QWidget):
         self.prepared = MovieView(ctx, "raw")
         self.crop = CropBox(self.recorded.view)
         self.regions = RegionLayer(self.recorded.view)
+        assert self.recorded.traces is not None
+        self.recorded.traces.toolTaken.connect(self._put_away)
         self.crop.marginsChanged.connect(self.marginsChanged)
         self.regions.drawn.connect(self.regionDrawn)
         escape = QShortcut(QKeySequence(Qt.Key.Key_Escape), self.recorded)
         escape.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-        escape.activated.connect(self._on_escape)
+        escape.activated.connect(self._put_away)
         self.stack = QStackedWidget()
         self.stack.addWidget(self.recorded)
         self.stack.addWidget(self.prepared)
@@ -137,6 +139,7 @@ class LoadView(QWidget):
         if tool:
             self.show_prepared(False)
             self.crop_button.setChecked(False)
+            self._put_traces_away()
         self.regions.set_tool(tool)
 
     def reload(self) -> None:
@@ -188,17 +191,25 @@ class LoadView(QWidget):
         else:
             player.timeline.set_trace(survey.mean_intensity, survey.sampled_frames)
             player.timeline.set_thumbnails(survey.thumbnails)
+            for movie in (self.recorded, self.prepared):
+                movie.view.set_saturation(survey.saturation_level)
         self._show_marks(self._ctx.document.state)
 
     @Slot(bool)
     def _on_crop(self, is_on: bool) -> None:
         if is_on:
+            self._put_traces_away()
             self.regions.set_tool("")
             self.toolPutAway.emit()
         self.crop.set_editable(is_on)
 
+    def _put_traces_away(self) -> None:
+        """Let only one tool draw at a time."""
+        assert self.recorded.traces is not None
+        self.recorded.traces.put_away()
+
     @Slot()
-    def _on_escape(self) -> None:
+    def _put_away(self) -> None:
         self.crop_button.setChecked(False)
         if self.regions.tool:
             self.regions.set_tool("")

@@ -35,6 +35,12 @@ _LEAST_PX = 1.0
 class RegionLayer(QObject):
     """Draws regions, and lets new ones be drawn.
 
+    Parameters
+    ----------
+    view : ImageView
+    color : str
+        Of outlines; orange, for what is left out.
+
     Signals
     -------
     drawn : Region
@@ -43,7 +49,7 @@ class RegionLayer(QObject):
 
     drawn = Signal(object)
 
-    def __init__(self, view: ImageView) -> None:
+    def __init__(self, view: ImageView, color: str = theme.DARK.rejected) -> None:
         super().__init__(view)
         self._view = view
         self._tool = ""
@@ -51,15 +57,14 @@ class RegionLayer(QObject):
         self._shapes = QGraphicsPathItem()
         self._sketch = QGraphicsPathItem()
         self._pixels = pg.ImageItem(axisOrder="row-major")
-        style = theme.DARK  # images are dark in the light theme, too
-        fill = QColor(style.rejected)
+        fill = QColor(color)  # of the dark theme: images are dark in the light one, too
         fill.setAlpha(70)
         for item, width in ((self._shapes, 1.0), (self._sketch, 2.0)):
-            item.setPen(pg.mkPen(style.rejected, width=width))
+            item.setPen(pg.mkPen(color, width=width))
             item.setBrush(fill)
             item.setZValue(30)
-        color = QColor(style.rejected)
-        table = np.array([[0, 0, 0, 0], [color.red(), color.green(), color.blue(), 190]], np.uint8)
+        spot = QColor(color)
+        table = np.array([[0, 0, 0, 0], [spot.red(), spot.green(), spot.blue(), 190]], np.uint8)
         self._pixels.setLookupTable(table)
         self._pixels.setZValue(29)
         for item in (self._pixels, self._shapes, self._sketch):

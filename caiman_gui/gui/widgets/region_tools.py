@@ -58,7 +58,7 @@ class RegionTools(QObject):
         self._items: dict[int, RegionItem] = {}
         self._chosen: int | None = None
         self._next = 1
-        self.pen = RegionLayer(view)
+        self.pen = RegionLayer(view, theme.CATEGORICAL[0])
         self.pen.drawn.connect(self.add)
         self.pixel_mark = pg.ScatterPlotItem(size=13, pxMode=True, symbol="+")
         self.pixel_mark.setZValue(21)
