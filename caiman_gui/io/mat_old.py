@@ -1,10 +1,8 @@
-"""Movies in MAT files before version 7.3, which can only be read as a whole."""
+"""Movies in MAT files before version 7.3; compressed ones can only be read as a whole."""
 
 from __future__ import annotations
 
-import warnings
-from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,24 +10,25 @@ from caiman_gui.errors import InputError
 from caiman_gui.io.array_axes import plan_axes
 from caiman_gui.io.array_choice import Candidate, Content, Found, pick
 from caiman_gui.io.conventions import RATE_NAMES, is_rate, matching
+from caiman_gui.io.flat import FlatMovie, array_layout
 from caiman_gui.io.mat_file import KIND, matlab_axes
+from caiman_gui.io.mat_variables import Variable, inflate, list_variables
 from caiman_gui.io.reader import Fact, FileFacts
-from caiman_gui.io.refusals import DAMAGE, in_words, require_sample_type
+from caiman_gui.io.refusals import DAMAGE, damaged, in_words, require_sample_type
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from caiman_gui.io.array_axes import AxisPlan
-    from caiman_gui.io.reader import ReadChoice
+    from caiman_gui.io.reader import FrameReader, ReadChoice
 
-#: A larger variable would have to be held in memory.
+#: A larger compressed variable would have to be held in memory.
 MAX_BYTES = 2**29
-_TYPES = {
-    "double": "f8", "single": "f4", "int8": "i1", "uint8": "u1", "int16": "i2", "uint16": "u2",
-    "int32": "i4", "uint32": "u4", "int64": "i8", "uint64": "u8", "logical": "u1",
-}  # fmt: skip
+#: zlib makes nothing smaller than this share.
+_MAX_RATIO = 1_100
 
 
 class MatMovie:
@@ -66,37 +65,27 @@ class MatMovie:
         """Do nothing: the file was closed when it had been read."""
 
 
-def open_old(path: Path, choice: ReadChoice) -> MatMovie:
-    """Read the variable that was chosen, else the one that looks most like a movie.
+def open_old(path: Path, choice: ReadChoice) -> FrameReader:
+    """Open the variable that was chosen, else the one that looks most like a movie.
 
     Raises
     ------
     InputError
-        If the file is damaged, holds no movie, or one that is too large.
+        If the file is damaged, holds no movie, or a compressed one that is too large.
     """
-    from scipy.io import whosmat
-
-    listed = _guarded(path, lambda: whosmat(str(path), appendmat=False))
-    candidates, others = [], []
-    for name, sides, word in listed:
-        shape = tuple(int(n) for n in sides)[::-1]
-        if word in _TYPES and 3 <= len(shape) <= 5 and 0 not in shape:
-            found = Found("/" + name, name, shape, np.dtype(_TYPES[word]), None)
-            candidates.append(Candidate(found, *matlab_axes(path, name, shape, None)))
-        else:
-            others.append(f"{name} ({' x '.join(str(n) for n in sides)} {word})")
-    content = Content(tuple(others))
+    variables = _list(path)
+    by_path = {f"/{item.name}": item for item in variables if _may_be_movie(item)}
+    candidates = [_candidate(path, name, item) for name, item in by_path.items()]
+    others = (item for item in variables if f"/{item.name}" not in by_path)
+    content = Content(tuple(_in_short(item) for item in others))
     candidate, note = pick(path, KIND, candidates, choice.dataset, content)
-    found = candidate.found
+    found, variable = candidate.found, by_path[candidate.found.path]
     require_sample_type(found.dtype, path)
     plan = plan_axes(path, KIND, found.shape, candidate.axes, found.dtype, choice)
-    if prod(found.shape) * found.dtype.itemsize > MAX_BYTES:
-        raise _too_large(path, found)
-    array = _load(path, found)
     notes = [note, "" if choice.axes else candidate.note]
     facts = FileFacts(
         format="MATLAB 5 to 7",
-        frame_rate=_frame_rate(path, listed),
+        frame_rate=_frame_rate(variables),
         channels=("",) * plan.size("C"),
         n_planes=plan.size("Z"),
         datasets=tuple(item.to_dataset() for item in candidates),
@@ -104,50 +93,63 @@ def open_old(path: Path, choice: ReadChoice) -> MatMovie:
         axes=plan.axes,
         notes=tuple(text for text in notes if text),
     )
-    return MatMovie(path, array, plan, facts)
+    if not variable.packed_at:
+        layout = array_layout(plan, found.dtype, variable.at, is_fortran=False)
+        return FlatMovie(path, KIND, layout, facts)
+    _require_bounded(path, variable)
+    return MatMovie(path, _inflated(path, variable).reshape(found.shape), plan, facts)
 
 
-def _load(path: Path, found: Found) -> NDArray[np.generic]:
-    read = _variable(path, found.name)
-    array = np.asarray(read).T
-    require_sample_type(array.dtype, path)
-    if array.shape != found.shape:
-        raise in_words(path, KIND, ValueError(), f"{found.name} has not the shape it claims")
-    return array
-
-
-def _variable(path: Path, name: str) -> Any:
-    from scipy.io import loadmat
-
-    return _guarded(path, lambda: loadmat(str(path), variable_names=[name], appendmat=False)[name])
-
-
-def _guarded(path: Path, read: Any) -> Any:
-    from scipy.io.matlab import MatReadError
-
+def _list(path: Path) -> list[Variable]:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about variables that are not read
-            return read()
-    except (MatReadError, *DAMAGE) as exc:
-        raise in_words(path, KIND, exc, "its variables cannot be read") from exc
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            return list(list_variables(file, size))
+    except DAMAGE as exc:
+        why = str(exc) if type(exc) is ValueError else "its variables make no sense"
+        raise in_words(path, KIND, exc, why) from exc
 
 
-def _frame_rate(path: Path, listed: list[tuple[str, tuple[int, ...], str]]) -> Fact[float] | None:
-    scalars = [name for name, sides, word in listed if word in _TYPES and prod(sides) == 1]
-    for name in matching(scalars, RATE_NAMES):
-        read = np.asarray(_variable(path, name))
-        rate = float(read.ravel()[0]) if read.size == 1 and read.dtype.kind in "iuf" else None
-        if is_rate(rate):
-            return Fact(rate, f"MATLAB variable {name}")
+def _inflated(path: Path, variable: Variable) -> NDArray[np.generic]:
+    try:
+        with path.open("rb") as file:
+            return inflate(file, variable)
+    except DAMAGE as exc:
+        why = str(exc) if type(exc) is ValueError else f"{variable.name} cannot be inflated"
+        raise in_words(path, KIND, exc, why) from exc
+
+
+def _may_be_movie(variable: Variable) -> bool:
+    return variable.kind == "numbers" and 3 <= len(variable.shape) <= 5
+
+
+def _candidate(path: Path, name: str, variable: Variable) -> Candidate:
+    """Return the variable as version 7.3 would store it: the last side of MATLAB first."""
+    shape, dtype = variable.shape[::-1], variable.dtype or np.dtype("f8")
+    return Candidate(Found(name, name, shape, dtype, None), *matlab_axes(path, name, shape, None))
+
+
+def _in_short(variable: Variable) -> str:
+    sides = " x ".join(str(n) for n in variable.shape)
+    return f"{variable.name} ({sides} {variable.kind})"
+
+
+def _frame_rate(variables: Sequence[Variable]) -> Fact[float] | None:
+    scalars = {item.name: item.scalar for item in variables if item.scalar is not None}
+    for name in matching(list(scalars), RATE_NAMES):
+        if is_rate(scalars[name]):
+            return Fact(scalars[name], f"MATLAB variable {name}")
     return None
 
 
-def _too_large(path: Path, found: Found) -> InputError:
-    size = prod(found.shape) * found.dtype.itemsize / 2**20
-    return InputError(
-        "The MAT file is too large for its version",
-        f"{path}: {found.name} has {size:,.0f} MB, which this version of MAT files can only give "
-        f"as a whole; the limit is {MAX_BYTES // 2**20} MB.",
-        "Save it in MATLAB as version 7.3: save('movie.mat', 'Y', '-v7.3').",
-    )
+def _require_bounded(path: Path, variable: Variable) -> None:
+    """Refuse variables too large for the memory, and those that only a damaged header claims."""
+    if variable.n_bytes > variable.n_packed * _MAX_RATIO:
+        raise damaged(path, KIND, f"{variable.name} claims more values than it can hold")
+    if variable.n_bytes > MAX_BYTES:
+        raise InputError(
+            "The MAT file is too large for its version",
+            f"{path}: {variable.name} has {variable.n_bytes / 2**20:,.0f} MB, which this version "
+            f"can only give as a whole if compressed; the limit is {MAX_BYTES // 2**20} MB.",
+            "Save it in MATLAB as version 7.3: save('movie.mat', 'Y', '-v7.3').",
+        )

@@ -6,6 +6,7 @@ that are predicted from later ones (B-frames) that is not the order in which the
 
 from __future__ import annotations
 
+from array import array
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -91,17 +92,17 @@ def index_from_table(stream: Any, layout: VideoLayout, path: Path) -> VideoIndex
     InputError
         If the table lists frames beyond the end of the file.
     """
-    entries = [
-        (entry.timestamp, entry.pos, entry.size, entry.is_keyframe, entry.is_discard)
-        for entry in stream.index_entries
-    ]
+    entries = stream.index_entries
+    n_packets = len(entries)
     is_mp4 = layout.demuxer == "mov"
-    if not layout.is_indexed or not entries or (is_mp4 and len(entries) != stream.frames):
+    if not layout.is_indexed or not n_packets or (is_mp4 and n_packets != stream.frames):
         return None
-    ids, positions, sizes, is_start, is_hidden = np.array(entries, np.int64).T
+    rows = ((e.timestamp, e.pos, e.size, e.is_keyframe, e.is_discard) for e in entries)
+    table = np.fromiter(rows, np.dtype((np.int64, 5)), n_packets)
+    ids, positions, sizes, is_start, is_hidden = np.ascontiguousarray(table.T)
     inside = positions + sizes <= path.stat().st_size
     if not inside.all():
-        raise truncated(path, layout.kind, int(np.argmin(inside)), len(entries))
+        raise truncated(path, layout.kind, int(np.argmin(inside)), n_packets)
     if is_hidden.any() or (np.diff(ids) <= 0).any():
         return None
     if not is_mp4:
@@ -122,17 +123,18 @@ def index_from_packets(packets: Iterable[Any], layout: VideoLayout, path: Path) 
         If there are none, or they have no time stamps.
     """
     stamp: Literal["dts", "pts"] = "dts" if layout.demuxer in ("avi", "mov") else "pts"
-    rows: list[tuple[int, ...]] = []
+    rows = array("q")
     for packet in packets:
         shown = packet.dts if layout.demuxer == "avi" else packet.pts
         key = getattr(packet, stamp)
         if key is None or shown is None:
-            raise damaged(path, layout.kind, f"frame {len(rows)} has no time stamp")
+            raise damaged(path, layout.kind, f"frame {len(rows) // 5} has no time stamp")
         position = -1 if packet.pos is None else packet.pos
-        rows.append((key, position, _stands_alone(packet), shown, not _is_hidden(packet)))
+        rows.extend((key, position, _stands_alone(packet), shown, not _is_hidden(packet)))
     if not rows:
         raise damaged(path, layout.kind, "it holds no complete frame")
-    ids, positions, is_start, shown_at, is_shown = np.array(rows, np.int64).T
+    table = np.frombuffer(rows, np.int64).reshape(-1, 5)
+    ids, positions, is_start, shown_at, is_shown = np.ascontiguousarray(table.T)
     if layout.demuxer == "avi" and (np.diff(ids) > 0).all():
         return _counted(path, ids, positions, is_start.astype(bool))
     order, times = _in_order(shown_at, is_shown.astype(bool))

@@ -181,7 +181,7 @@ def _mp4_layout(path: Path, file: BinaryIO, size: int, head: bytes) -> VideoLayo
             is_fragmented = True
             break
         if name == b"moov":
-            moov = start, stop
+            moov = start, min(stop, size)
         missing = max(missing, stop - size)
     if moov is None:
         raise damaged(
@@ -197,6 +197,7 @@ def _delays(file: BinaryIO, start: int, stop: int) -> dict[int, NDArray[np.int64
     for name, first, last in _boxes(file, start, stop):
         if name != b"trak":
             continue
+        last = min(last, stop)
         header = _find(file, first, last, (b"tkhd",))
         table = _find(file, first, last, (b"mdia", b"minf", b"stbl", b"ctts"))
         if header is None or table is None:
@@ -220,7 +221,7 @@ def _find(
     for wanted in names:
         for name, first, last in _boxes(file, start, stop):
             if name == wanted:
-                start, stop = first, last
+                start, stop = first, min(last, stop)
                 break
         else:
             return None

@@ -155,7 +155,9 @@ def _sources(job: Job) -> dict[str, Any]:
             frame_rate_hz=state.frame_rate_hz,
             decay_time_s=state.decay_time_s,
             summary=state.summary,
+            excluded=state.excluded,
             n_threads=job.n_threads,
+            memory_bytes=job.memory_bytes,
             ctx=job.ctx,
             on_found=job.on_found,
         )
@@ -177,6 +179,7 @@ def _quality(job: Job) -> dict[str, Any]:
             frame_rate_hz=state.frame_rate_hz,
             decay_time_s=state.decay_time_s,
             n_threads=job.n_threads,
+            memory_bytes=job.memory_bytes,
             ctx=job.ctx,
         )
     return {"components": measured}
@@ -193,6 +196,7 @@ def _traces(job: Job) -> dict[str, Any]:
         frame_rate_hz=state.frame_rate_hz,
         is_one_photon=state.params.recording.kind == "one-photon",
         n_threads=job.n_threads,
+        memory_bytes=job.memory_bytes,
         ctx=job.ctx,
     )
     return {"components": processed}

@@ -264,3 +264,23 @@ def test_one_photon_cells_under_a_glow() -> None:
     assert similarity[truth, match].min() > 0.9
     for k, m in zip(truth, match, strict=True):
         assert np.corrcoef(found.items[m].raw, toy.traces[k])[0, 1] > 0.9
+
+
+def test_nothing_is_found_in_excluded_pixels() -> None:
+    toy = Toy()
+    rows, cols = np.mgrid[: SHAPE[0], : SHAPE[1]]
+    excluded = (rows - CENTERS[0][0]) ** 2 + (cols - CENTERS[0][1]) ** 2 < 64
+    found = extract_sources(
+        ArrayMovie(toy.movie),
+        params=SourceParams(neuron_diameter_px=8),
+        kind="two-photon",
+        frame_rate_hz=FRAME_RATE,
+        decay_time_s=0.4,
+        summary=everywhere(),
+        excluded=excluded,
+        n_threads=1,
+        ctx=NULL_CONTEXT,
+    )
+    assert len(found) == 3
+    covered = np.asarray((found.footprints() != 0).sum(axis=0)).reshape(SHAPE) > 0
+    assert not (covered & excluded).any()

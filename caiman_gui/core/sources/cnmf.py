@@ -52,6 +52,7 @@ def extract_sources(
     frame_rate_hz: float,
     decay_time_s: float,
     summary: SummaryImages,
+    excluded: NDArray[np.bool_] | None = None,
     n_threads: int,
     memory_bytes: int = DEFAULT_BYTES,
     ctx: TaskContext,
@@ -68,6 +69,8 @@ def extract_sources(
     frame_rate_hz, decay_time_s : float
     summary : SummaryImages
         Its correlation and peak-to-noise images say where cells may start.
+    excluded : (H, W) bool, optional
+        Pixels of which no component is made.
     n_threads, memory_bytes : int
         Threads to use, and the memory budget; the traces, which are the result, come on top of
         it. Neither changes the result.
@@ -89,6 +92,8 @@ def extract_sources(
     fov_shape = movie.shape[1:]
     diameter = params.neuron_diameter_px
     trusted = trusted_pixels(movie, ctx=ctx)
+    if excluded is not None:
+        trusted &= ~excluded
     decay_frames = max(decay_time_s * frame_rate_hz, 0.5)
     is_filtered = kind == "one-photon"
     plan = MemoryPlan.within(
