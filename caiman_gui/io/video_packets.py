@@ -123,7 +123,9 @@ class PacketSource:
         """Return packet ``next``, or None if it is not there."""
         number, packet = self.next, self._waiting
         self.next, self._waiting = _NOWHERE, None
-        packet = packet or self._take()
+        if packet is None:
+            with suppress(*FAILURES):  # behind damage nothing is found
+                packet = self._take()
         if packet is None or not self._is_number(packet, number):
             return None
         self.next = number + 1

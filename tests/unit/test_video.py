@@ -351,6 +351,23 @@ def test_a_damaged_frame_is_named_and_no_other_suffers(
         movie.close()
 
 
+def test_a_broken_chain_of_frames_costs_one_frame(tmp_path: Path, frames: np.ndarray) -> None:
+    data = bytearray(camera_avi(frames))
+    place = data.find(frames[5].tobytes()) - 4
+    data[place : place + 4] = struct.pack("<I", 0x7FFFFFF0)  # far beyond the end
+    path = tmp_path / "a.avi"
+    path.write_bytes(data)
+    for order in (range(len(frames)), range(len(frames) - 1, -1, -1)):
+        movie = opened(path)
+        for k in order:
+            if k == 5:
+                with pytest.raises(InputError):
+                    movie.frames(k, k + 1)
+            else:
+                np.testing.assert_array_equal(movie.frames(k, k + 1)[0], frames[k])
+        movie.close()
+
+
 def test_a_jpeg_never_borrows_tables_of_another(tmp_path: Path, frames: np.ndarray) -> None:
     path = write(tmp_path / "a.avi", frames, "mjpeg", "yuvj420p")
     data = path.read_bytes()
