@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from caiman_gui.core.budget import NOISE_BYTES
 from caiman_gui.core.noise import PIECE, noise_level
 from caiman_gui.core.parallel import thread_map
 
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
 
     from caiman_gui.core.task import TaskContext
 
-#: Bytes of one piece of samples, if the memory budget has room for them.
-PIECE_BYTES = 256 * 2**20
 #: A piece shorter than this cannot tell slow from fast.
 MIN_PIECE = 32
 #: Rows of pixels transformed at a time, and what that takes in their samples.
@@ -41,7 +40,7 @@ class NoisePieces:
 
     def __init__(self, shape: tuple[int, int, int], *, memory_bytes: int) -> None:
         n_frames, height, width = shape
-        room = max(MIN_PIECE, PIECE_BYTES // (4 * height * width))
+        room = max(MIN_PIECE, NOISE_BYTES // (4 * height * width))
         if n_frames <= min(3 * PIECE, room):
             self._length, n_pieces = n_frames, 1
         else:

@@ -14,7 +14,7 @@ import pytest
 
 from caiman_gui.core import movie as movies
 from caiman_gui.core import noise_pieces
-from caiman_gui.core.budget import pieces_in_memory
+from caiman_gui.core.budget import needs_of, pieces_in_memory
 from caiman_gui.core.motion import correct_motion, sample
 from caiman_gui.core.movie import ArrayMovie, block_length, frame_blocks, pixel_blocks
 from caiman_gui.core.parallel import read_ahead
@@ -38,7 +38,7 @@ BUDGETS = (0, 12 * MIB, 2**30)
 @pytest.fixture(autouse=True)
 def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(movies, "BLOCK_BYTES", MIB)
-    monkeypatch.setattr(noise_pieces, "PIECE_BYTES", 8 * MIB)
+    monkeypatch.setattr(noise_pieces, "NOISE_BYTES", 8 * MIB)
     monkeypatch.setattr(sample, "SAMPLE_BYTES", 2 * MIB)
     monkeypatch.setattr(decimation, "BINNED_BYTES", 4 * MIB)
 
@@ -213,3 +213,19 @@ def test_the_budget_bounds_the_search_for_cells(
     peak = peak_of(search)
     traces = 10 * 4 * shape[0] * len(components) / MIB
     assert peak < BUDGETS[1] / MIB + traces
+
+
+@pytest.mark.parametrize("step", ["motion", "summary", "sources", "quality", "traces"])
+def test_what_steps_need_does_not_grow_with_the_length(
+    step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()  # pieces of their real size
+    short, long = (needs_of(step, (n, 512, 512), n_threads=2) for n in (2000, 200_000))
+    assert short.least_bytes <= short.most_bytes < 900 * MIB
+    if step != "traces":
+        assert long.least_bytes < 600 * MIB
+        assert long.most_bytes - short.most_bytes < 100 * MIB  # a few traces
+    assert short.within(0) == short.least_bytes
+    assert short.within(10**12) == short.most_bytes
+    tiny = needs_of(step, (20, 16, 16))
+    assert tiny.most_bytes < 4 * MIB

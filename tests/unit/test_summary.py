@@ -76,7 +76,7 @@ def test_same_bits_for_any_number_of_threads(use_filter):
 def test_noise_is_measured_in_bounded_memory(monkeypatch):
     movie = ArrayMovie(random_movie(n_frames=2000, height=8, width=8))
     whole = summarise(movie, use_filter=False, neuron_diameter_px=6)
-    monkeypatch.setattr(noise_pieces, "PIECE_BYTES", 4 * 64 * 200)
+    monkeypatch.setattr(noise_pieces, "NOISE_BYTES", 4 * 64 * 200)
     pieces = summarise(movie, use_filter=False, neuron_diameter_px=6)
     assert NoisePieces(movie.shape, memory_bytes=2**30)._buffer.shape == (200, 8, 8)
     assert NoisePieces(movie.shape, memory_bytes=0)._buffer.shape == (200, 4, 8)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from caiman_gui.core.budget import SAMPLE_BYTES
 from caiman_gui.core.checks import require_contrast, require_finite
 
 if TYPE_CHECKING:
@@ -16,9 +17,8 @@ if TYPE_CHECKING:
     from caiman_gui.core.movie import Movie
     from caiman_gui.core.task import TaskContext
 
-#: The sample has at most this many frames and bytes (as stored), but always some frames.
+#: The sample has at most this many frames, and at least so many whatever their size.
 SAMPLE_FRAMES = 1000
-SAMPLE_BYTES = 128 * 2**20
 SAMPLE_LEAST = 40
 #: Frames averaged before the median over bins: the mean removes noise, the median activity.
 BIN_FRAMES = 8

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numba import njit
 
+from caiman_gui.core.budget import BINNED_BYTES
 from caiman_gui.core.movie import pixel_blocks
 from caiman_gui.core.parallel import thread_map
 
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from caiman_gui.core.movie import Movie
     from caiman_gui.core.task import TaskContext
 
-#: Bytes that the binned movie may take, whatever the memory budget: it decides about bins.
-BINNED_BYTES = 256 * 2**20
 #: A bin is at most this share of the decay time, unless memory asks for more.
 BIN_PER_DECAY = 0.25
 #: Fewer bins than this cannot tell activity from noise.
