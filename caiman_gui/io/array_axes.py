@@ -74,6 +74,14 @@ class AxisPlan:
         """Length of an axis; 1 if there is none."""
         return self.shape[self.axes.index(letter)] if letter in self.axes else 1
 
+    def chunks_for_frame(self, chunks: tuple[int, ...]) -> int:
+        """Count the chunks of a shape that a single frame reaches into."""
+        return prod(
+            -(-n // side)
+            for axis, (n, side) in enumerate(zip(self.shape, chunks, strict=True))
+            if axis != self.time and axis not in self.fixed
+        )
+
     def index(self, start: int, stop: int) -> tuple[slice, ...]:
         """Index of frames start ... stop-1 that keeps every axis."""
         whole = [slice(0, n) for n in self.shape]

@@ -210,11 +210,7 @@ def _require_readable(path: Path, dataset: Dataset, plan: AxisPlan) -> int:
             f"whole; the limit is {_MAX_CHUNK_BYTES // 2**20} MB.",
             "Store it in smaller chunks: h5repack -l CHUNK=1x512x512 old.h5 new.h5.",
         )
-    n_chunks = prod(
-        -(-n // side)
-        for axis, (n, side) in enumerate(zip(plan.shape, chunks, strict=True))
-        if axis != plan.time and axis not in plan.fixed
-    )
+    n_chunks = plan.chunks_for_frame(chunks)
     if n_chunks > _MAX_CHUNKS:
         raise InputError(
             "The movie is stored in pieces that are too small",

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 #: A chunk is decoded as a whole.
 _MAX_CHUNK_BYTES = 2**29
+#: A frame in more pieces than this would take minutes.
+_MAX_CHUNKS = 2**14
 #: Arrays without two sides of so many values are no movie.
 _MIN_SIDE = 4
 _MAX_LISTED = 6
@@ -83,8 +85,8 @@ def open_reader(path: Path, choice: ReadChoice) -> ZarrMovie:
         found = candidate.found
         require_sample_type(found.dtype, path)
         node = nodes[found.name]
-        _require_safe(path, node)
         plan = plan_axes(path, KIND, found.shape, candidate.axes, found.dtype, choice)
+        _require_safe(path, node, plan)
         array = _open_array(path, node, opened)
         notes = [note]
         if not choice.axes:
@@ -161,7 +163,7 @@ def _candidate(path: Path, node: Node, image: Multiscale | None) -> Candidate | 
     return Candidate(found, axes, note)
 
 
-def _require_safe(path: Path, node: Node) -> None:
+def _require_safe(path: Path, node: Node, plan: AxisPlan) -> None:
     codec = node.unknown_codec()
     if codec:
         raise InputError(
@@ -169,13 +171,21 @@ def _require_safe(path: Path, node: Node) -> None:
             f"{path}: /{node.path} uses the codec {codec[:40]}.",
             "Write it with Blosc, Zstandard or gzip, or without compression.",
         )
+    sides = " x ".join(str(n) for n in node.chunks)
     if prod(node.chunks) * np.dtype(node.dtype).itemsize > _MAX_CHUNK_BYTES:
-        sides = " x ".join(str(n) for n in node.chunks)
         raise InputError(
             "The movie is stored in pieces that are too large",
             f"{path} has chunks of {sides} values, each of which has to be decoded as a whole; "
             f"the limit is {_MAX_CHUNK_BYTES // 2**20} MB.",
             "Store it in smaller chunks, such as one frame or a hundred each.",
+        )
+    n_chunks = plan.chunks_for_frame(node.chunks)
+    if n_chunks > _MAX_CHUNKS:
+        raise InputError(
+            "The movie is stored in pieces that are too small",
+            f"{path} has chunks of {sides} values, {n_chunks:,} for each frame; the limit is "
+            f"{_MAX_CHUNKS:,}.",
+            "Store it in larger chunks, such as one frame or a hundred each.",
         )
 
 

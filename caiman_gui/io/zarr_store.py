@@ -241,8 +241,11 @@ def _codec_names(item: Any, depth: int = 0) -> Iterator[str]:
     """Names of all codecs, those inside shards too."""
     if depth > 4 or not isinstance(item, dict):
         return
-    listed = [item.get(key) for key in ("codecs", "index_codecs", "filters")]
-    for codec in [item.get("compressor"), *(one for part in listed for one in part or ())]:
+    codecs = [item.get("compressor")]
+    for key in ("codecs", "index_codecs", "filters"):
+        listed = item.get(key)
+        codecs += listed if isinstance(listed, list) else [listed]
+    for codec in codecs:
         if isinstance(codec, dict):
             yield str(codec.get("name", codec.get("id", "")))
             yield from _codec_names(codec.get("configuration"), depth + 1)

@@ -110,10 +110,10 @@ STEPS: dict[str, Step] = {
     step.name: step
     for step in (
         Step("prepare", "Preparation", 1, (), (), False, _prepare_inputs),
-        Step("motion", "Motion correction", 1, (), ("prepare",), False, _motion_inputs),
-        Step("summary", "Summary images", 1, (), ("prepare", "motion"), False, _summary_inputs),
-        Step("sources", "Sources", 1, ("summary",), (), True, _source_inputs),
-        Step("quality", "Quality", 1, ("sources",), (), True, _quality_inputs),
+        Step("motion", "Motion correction", 2, (), ("prepare",), False, _motion_inputs),
+        Step("summary", "Summary images", 2, (), ("prepare", "motion"), False, _summary_inputs),
+        Step("sources", "Sources", 2, ("summary",), (), True, _source_inputs),
+        Step("quality", "Quality", 2, ("sources",), (), True, _quality_inputs),
         Step("traces", "Traces", 1, ("sources",), (), True, _trace_inputs),
     )
 }
