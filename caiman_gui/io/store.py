@@ -146,20 +146,16 @@ class StoredMovie:
         -------
         (n, T) float32
         """
-        wanted = np.asarray(numbers, np.int64).reshape(-1)
-        out = np.empty((wanted.size, self.shape[0]), np.float32)
-        for now, values in self._pixel_pieces(wanted, ctx):
-            out[:, now] = values
-        return out
-
-    def mean_trace(
-        self, numbers: NDArray[np.integer], *, ctx: TaskContext = NULL_CONTEXT
-    ) -> NDArray[np.float32]:
-        """Return the mean (T,) over some pixels, in memory that does not grow with their number."""
-        wanted = np.asarray(numbers, np.int64).reshape(-1)
-        out = np.empty(self.shape[0], np.float32)
-        for now, values in self._pixel_pieces(wanted, ctx):
-            out[now] = values.mean(axis=0, dtype=np.float64)
+        unique, back = np.unique(np.asarray(numbers, np.int64).reshape(-1), return_inverse=True)
+        if unique.size and not 0 <= unique[0] <= unique[-1] < self._header.n_pixels:
+            raise ValueError(f"pixels {unique[0]} to {unique[-1]} of {self._header.n_pixels}")
+        out = np.empty((len(back), self.shape[0]), np.float32)
+        for index in range(self._header.n_blocks):
+            ctx.check()
+            ctx.progress(index, self._header.n_blocks)
+            start = index * self.block_frames
+            some = self._samples_of(index, unique)
+            out[:, start : start + some.shape[1]] = some[back]
         return out
 
     def close(self) -> None:
@@ -232,29 +228,19 @@ class StoredMovie:
                 raise _damaged(self.path, f"the checksum of frames {start} onwards is wrong")
             self._verified[index] = True
 
-    def _pixel_pieces(
-        self, wanted: NDArray[np.int64], ctx: TaskContext
-    ) -> Iterator[tuple[slice, NDArray[np.float32]]]:
-        """Yield the frames of each block and the samples (n, m) of some pixels in it."""
-        n_pixels = self._header.n_pixels
-        if wanted.size and (wanted.min() < 0 or wanted.max() >= n_pixels):
-            raise ValueError(f"pixels {wanted.min()} to {wanted.max()} of {n_pixels}")
-        unique, back = np.unique(wanted, return_inverse=True)
-        for index in range(self._header.n_blocks):
-            ctx.check()
-            row = self._table[index]
-            n_frames = self._header.frames_in(index)
-            dtype = SAMPLE_DTYPES[int(row["code"])]
-            per_pixel = n_frames * dtype.itemsize
-            values = np.empty((unique.size, n_frames), np.float32)
-            for run in _runs(unique, 1 + _GAP_BYTES // per_pixel):
-                first, last = int(unique[run.start]), int(unique[run.stop - 1])
-                span: NDArray[Any] = np.empty((last - first + 1, n_frames), dtype)
-                self._read(span, int(row["position"]) + first * per_pixel, index)
-                values[run] = span[unique[run] - first]
-            decode_pixels(values, *self._meaning(index), values)
-            start = index * self.block_frames
-            yield slice(start, start + n_frames), values[back]
+    def _samples_of(self, index: int, numbers: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Read some pixels (n, m) of a block; their numbers ascend."""
+        row, n_frames = self._table[index], self._header.frames_in(index)
+        dtype = SAMPLE_DTYPES[int(row["code"])]
+        per_pixel = n_frames * dtype.itemsize
+        values = np.empty((numbers.size, n_frames), np.float32)
+        for run in _runs(numbers, 1 + _GAP_BYTES // per_pixel):
+            first, last = int(numbers[run.start]), int(numbers[run.stop - 1])
+            span: NDArray[Any] = np.empty((last - first + 1, n_frames), dtype)
+            self._read(span, int(row["position"]) + first * per_pixel, index)
+            values[run] = span[numbers[run] - first]
+        decode_pixels(values, *self._meaning(index), values)
+        return values
 
     def _read(self, target: NDArray[Any], position: int, index: int) -> None:
         """Fill an array with what lies at a place of the file, within a block."""

@@ -149,7 +149,7 @@ class Header:
                 (n_frames, height, width), np.dtype(values["dtype"]).name, str(values["mode"]),
                 str(values["key"]), int(values["block_frames"]),
             )  # fmt: skip
-        except (KeyError, TypeError) as exc:
+        except (KeyError, TypeError, OverflowError) as exc:
             raise ValueError("its header cannot be read") from exc
         if min(*header.shape, header.block_frames) < 1 or header.mode not in MODES:
             raise ValueError("its header holds values that cannot be right")

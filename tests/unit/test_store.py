@@ -135,8 +135,6 @@ def test_traces_of_some_pixels(
         whole = stored.frames(0, 600).reshape(600, -1).T
         numbers = np.array([116, 0, 5, 6, 7, 5, 60])
         np.testing.assert_array_equal(stored.pixels(numbers), whole[numbers])
-        expected = whole[numbers].mean(axis=0)
-        np.testing.assert_allclose(stored.mean_trace(numbers), expected, rtol=1e-6)
         assert stored.pixels(np.zeros(0, int)).shape == (0, 600)
         with pytest.raises(ValueError, match="of 117"):
             stored.pixels(np.array([117]))
