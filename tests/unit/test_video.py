@@ -244,12 +244,17 @@ def camera_avi(movie: np.ndarray, dropped: tuple[int, ...] = ()) -> bytes:
     pixels = struct.pack("<3I2H4sIiiII", 40, width, height, 1, 8, b"Y800", size, 0, 0, 0, 0)
     stream = b"strl" + chunk(b"strh", head) + chunk(b"strf", pixels)
     header = b"hdrl" + chunk(b"avih", main) + chunk(b"LIST", stream)
-    content, table = b"movi", b""
+    content, table = bytearray(b"movi"), bytearray()
     for number, frame in enumerate(movie):
         data = b"" if number in dropped else frame.tobytes()
         table += struct.pack("<4s3I", b"00db", 0x10, len(content), len(data))
         content += chunk(b"00db", data)
-    body = b"AVI " + chunk(b"LIST", header) + chunk(b"LIST", content) + chunk(b"idx1", table)
+    body = (
+        b"AVI "
+        + chunk(b"LIST", header)
+        + chunk(b"LIST", bytes(content))
+        + chunk(b"idx1", bytes(table))
+    )
     return chunk(b"RIFF", body)
 
 
