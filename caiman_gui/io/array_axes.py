@@ -36,6 +36,7 @@ _MAX_CHANNELS = 4
 _MIN_SIDE, _MAX_RATIO = 32, 4
 #: More frames than this only a damaged header claims.
 MAX_FRAMES = 2**31 - 1
+_MOST_CHANNELS, _MOST_PLANES = 1_000, 100_000
 _CHANGE = "If the picture looks wrong, choose another axis order."
 
 
@@ -163,9 +164,9 @@ def _channel_or_plane(shape: tuple[int, ...], kept: list[int], *, is_matlab: boo
 def _is_time_last(sides: tuple[int, ...], chunks: tuple[int, ...] | None) -> bool:
     a, b, c = sides
     if chunks is not None and chunks != sides:
-        if chunks[0] == 1 < chunks[2]:
+        if chunks[0] == 1 < min(chunks[1:]):
             return False
-        if chunks[2] == 1 < chunks[0]:
+        if chunks[2] == 1 < min(chunks[:2]):
             return True
     if a == b != c:
         return True
@@ -220,6 +221,9 @@ def plan_axes(
     require_frame_size(path, kind, *plan.frame_shape, dtype)
     if not 1 <= plan.n_frames <= MAX_FRAMES or prod(shape) * dtype.itemsize >= 2**62:
         raise damaged(path, kind, f"it claims {plan.n_frames} frames")
+    if plan.size("C") > _MOST_CHANNELS or plan.size("Z") > _MOST_PLANES:
+        what = f"{plan.size('C')} channels and {plan.size('Z')} planes"
+        raise damaged(path, kind, f"as {axes} it would hold {what}")
     require_choice(path, "channel", choice.channel, plan.size("C"))
     require_choice(path, "plane", choice.plane, plan.size("Z"))
     return plan

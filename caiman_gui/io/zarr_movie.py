@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 import zipfile
 from contextlib import ExitStack
 from math import prod
@@ -197,7 +198,11 @@ def _open_array(path: Path, node: Node, opened: ExitStack) -> Any:
         is_folder = path.is_dir()
         store: Any = LocalStore(path, read_only=True) if is_folder else ZipStore(path, mode="r")
         opened.callback(store.close)
-        array = zarr.open_array(store=store, path=node.path, mode="r", zarr_format=node.zarr_format)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about what other programs wrote
+            array = zarr.open_array(
+                store=store, path=node.path, mode="r", zarr_format=node.zarr_format
+            )
     except (*DAMAGE, zipfile.BadZipFile) as exc:
         raise in_words(path, KIND, exc, f"the metadata of /{node.path} make no sense") from exc
     if tuple(array.shape) != node.shape or np.dtype(array.dtype) != np.dtype(node.dtype):

@@ -50,9 +50,7 @@ def undo(
     Raises
     ------
     FormatError, UnsupportedError
-        If it has another size afterwards, or a filter is not known.
-    Exception
-        Whatever the codecs raise on damaged content.
+        If it cannot be decompressed, has another size afterwards, or a filter is not known.
     """
     for place in range(len(filters) - 1, -1, -1):
         if mask >> place & 1:
@@ -65,15 +63,18 @@ def undo(
             data = _unshuffle(data, values[0] if values else value_bytes)
         elif code == _FLETCHER32:
             data = _checked(data)
-        elif code == _DEFLATE:
-            data = zlib.decompressobj().decompress(data, room + 1)
         else:
-            data = _decompress(code, data, room)
+            try:
+                data = _decompress(code, data, room)
+            except (zlib.error, RuntimeError) as exc:  # what the codecs raise
+                raise FormatError("a chunk cannot be decompressed") from exc
     require(len(data) == n_bytes, "a chunk has another size than it should")
     return data
 
 
 def _decompress(code: int, data: bytes, n_bytes: int) -> bytes:
+    if code == _DEFLATE:
+        return zlib.decompressobj().decompress(data, n_bytes + 1)
     import imagecodecs
 
     if code == _BLOSC:
