@@ -89,6 +89,8 @@ class RawDialog(QDialog):
         self.open_button = self.buttons.button(QDialogButtonBox.StandardButton.Open)
         self.open_button.setProperty("primary", True)
         self.open_button.setEnabled(False)
+        for button in self.buttons.buttons():  # Return ends the typing of a number, nothing else
+            button.setAutoDefault(False)
         self.buttons.accepted.connect(self.accept)
         self.buttons.rejected.connect(self.reject)
         column = QVBoxLayout()
@@ -144,7 +146,7 @@ class RawDialog(QDialog):
         self.suggestions.clear()
         self.suggestions.addItem("Suggestions" if found else "No likely size was found", None)
         for item in found:
-            text = f"{item.width_px} × {item.height_px} px, {item.dtype}"
+            text = f"{item.width_px} wide × {item.height_px} high, {item.dtype}"
             self.suggestions.addItem(text, item)
         self.suggestions.setEnabled(bool(found))
         if found and not self.raw.width_px:

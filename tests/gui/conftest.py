@@ -29,6 +29,7 @@ class FakeDialogs:
         self.saved: Path | None = None
         self.unsaved = "cancel"
         self.yes = False
+        self.raw: Any = None
         self.asked: list[str] = []
         self.errors: list[Any] = []
         self.sheets: list[Any] = []
@@ -48,6 +49,11 @@ class FakeDialogs:
     def ask_yes(self, title: str, _text: str, _yes: str) -> bool:
         self.asked.append(title)
         return self.yes
+
+    def ask_raw(self, paths: Any, _tasks: Any, on_chosen: Any) -> None:
+        self.asked.append(f"raw {paths[0].name}")
+        if self.raw is not None:
+            on_chosen(paths, self.raw)
 
     def show_error(self, message: Any) -> None:
         self.errors.append(message)

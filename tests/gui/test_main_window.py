@@ -12,8 +12,10 @@ from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QApplication, QPushButton
 
 from caiman_gui.app.reporter import UserMessage
+from caiman_gui.gui.clip_dialog import ClipDialog
 from caiman_gui.gui.main_window import TABS, MainWindow
 from caiman_gui.gui.widgets.drop import DropTarget
+from caiman_gui.params.recording import RawParams
 from caiman_gui.pipeline.outputs import EXPORT_FORMATS
 
 if TYPE_CHECKING:
@@ -132,9 +134,56 @@ def test_a_movie_can_be_dropped_anywhere(
     assert not target.shade.isVisible()
 
 
-def test_what_cannot_be_opened_is_said(window: MainWindow, tmp_path: Path) -> None:
-    window.files.open_paths([tmp_path / "notes.txt"])
-    assert window.toasts.toasts[0].title.text() == "Nothing to open"
+def test_what_cannot_be_opened_is_said(
+    qtbot: QtBot, window: MainWindow, dialogs: FakeDialogs, tmp_path: Path
+) -> None:
+    window.files.open_paths([tmp_path / "gone.tif"])
+    qtbot.waitUntil(lambda: bool(dialogs.errors))
+    assert dialogs.errors[0].title == "The file does not exist"
+    assert window.ctx.document.state.recording is None
+
+
+def test_of_an_unknown_format_the_geometry_is_asked(
+    qtbot: QtBot, window: MainWindow, dialogs: FakeDialogs, tmp_path: Path
+) -> None:
+    movie = np.arange(20 * 12 * 16, dtype=np.uint16).reshape(20, 12, 16)
+    (tmp_path / "frames.raw").write_bytes(movie.tobytes())
+    dialogs.raw = RawParams(width_px=16, height_px=12)
+    with qtbot.waitSignal(window.ctx.projects.opened, timeout=10_000):
+        window.files.open_paths([tmp_path / "frames.raw"])
+    assert dialogs.asked == ["raw frames.raw"]
+    assert window.ctx.document.state.shape == (20, 12, 16)
+    assert not dialogs.errors
+    qtbot.waitUntil(lambda: not window.ctx.tasks.tasks)
+
+
+def test_dropped_parameters_are_taken_over_and_undone(
+    qtbot: QtBot, window: MainWindow, movie_file: Path, tmp_path: Path
+) -> None:
+    _open(qtbot, window, movie_file)
+    (tmp_path / "mine.json").write_text('{"motion": {"max_shift_px": 21}}')
+    window.files.open_paths([tmp_path / "mine.json"])
+    assert window.ctx.document.state.params.motion.max_shift_px == 21
+    window.ctx.document.undo_stack.undo()
+    assert window.ctx.document.state.params.motion.max_shift_px == 12
+
+
+def test_a_clip_is_asked_for_what_the_tab_shows(
+    qtbot: QtBot, window: MainWindow, movie_file: Path
+) -> None:
+    window.show_tab("review")
+    window.clips.open(window.current_tab)
+    assert window.toasts.toasts[-1].title.text() == "There is no movie here to export"
+    window.show_tab("load")
+    _open(qtbot, window, movie_file)
+    load = window.tabs["load"]
+    qtbot.waitUntil(lambda: load.players()[0][0].shown_frame == 0)
+    window.actions_by_key["export_clip"].trigger()
+    dialog = window.findChild(ClipDialog)
+    assert dialog is not None
+    assert dialog.isVisible()
+    dialog.close()
+    qtbot.waitUntil(lambda: not window.ctx.tasks.tasks)
 
 
 def test_undo_and_redo_name_what_they_do(
