@@ -22,7 +22,7 @@ _MAX_JSON_BYTES = 2**24
 _MAX_NODES = 2_000
 _MAX_ENTRIES = 10_000
 _MAX_DEPTH = 12
-_V2_TYPE = re.compile(r"[<>|][biufc]\d{1,2}")
+_V2_TYPE = re.compile(r"[<>|](b1|[iu][1248]|f[248]|c8|c16)")
 _V3_TYPES = {
     "bool": "b1", "int8": "i1", "uint8": "u1", "int16": "i2", "uint16": "u2", "int32": "i4",
     "uint32": "u4", "int64": "i8", "uint64": "u8", "float16": "f2", "float32": "f4",
