@@ -24,6 +24,8 @@ from caiman_gui.params.recording import RawParams
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from PySide6.QtGui import QKeyEvent
+
     from caiman_gui.app.tasks import Task, TaskRunner
     from caiman_gui.io.reader import RawGeometry
 
@@ -89,8 +91,6 @@ class RawDialog(QDialog):
         self.open_button = self.buttons.button(QDialogButtonBox.StandardButton.Open)
         self.open_button.setProperty("primary", True)
         self.open_button.setEnabled(False)
-        for button in self.buttons.buttons():  # Return ends the typing of a number, nothing else
-            button.setAutoDefault(False)
         self.buttons.accepted.connect(self.accept)
         self.buttons.rejected.connect(self.reject)
         column = QVBoxLayout()
@@ -132,6 +132,10 @@ class RawDialog(QDialog):
         """Hand over the geometry."""
         self.chosen.emit(self.raw)
         super().accept()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() not in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            super().keyPressEvent(event)  # Return ends the typing of a number, nothing else
 
     def done(self, result: int) -> None:
         """Close, and stop what is still being read."""
