@@ -27,6 +27,12 @@ def decay_filter(data: NDArray[np.float32], kernel: NDArray[np.float32]) -> None
             row[t] = total
 
 
+@njit(cache=True, nogil=True, fastmath=True, inline="always")
+def _add_scaled(total: NDArray[np.float32], trace: NDArray[np.float32], factor: np.float32) -> None:
+    for t in range(total.size):
+        total[t] += factor * trace[t]
+
+
 @njit(cache=True, nogil=True, fastmath=True)
 def blur_box(
     data: NDArray[np.float32],
@@ -46,15 +52,17 @@ def blur_box(
     line = np.empty((last - first, n_bins), np.float32)
     for i in range(n_rows):
         row = top + i
-        line[:] = 0
-        for r in range(max(row - half, 0), min(row + half + 1, height)):
-            line += kernel[r - row + half] * data[r, first:last]
+        for c in range(first, last):  # one pixel after the other: its sum stays in the cache
+            total = line[c - first]
+            total[:] = 0
+            for r in range(max(row - half, 0), min(row + half + 1, height)):
+                _add_scaled(total, data[r, c], kernel[r - row + half])
         for j in range(n_cols):
             col = left + j
             target = out[i, j]
             target[:] = 0
             for c in range(max(col - half, 0), min(col + half + 1, width)):
-                target += kernel[c - col + half] * line[c - first]
+                _add_scaled(target, line[c - first], kernel[c - col + half])
 
 
 @njit(cache=True, nogil=True)
