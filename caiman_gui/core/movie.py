@@ -88,6 +88,7 @@ def frame_blocks(
     message: str = "",
     block_frames: int | None = None,
     n_ahead: int = 0,
+    first: int = 0,
 ) -> Iterator[tuple[int, NDArray[np.float32]]]:
     """Walk through a movie in order.
 
@@ -101,6 +102,8 @@ def frame_blocks(
         Another length than that of ``block_length``.
     n_ahead : int
         Blocks that are read meanwhile by another thread.
+    first : int
+        Frame at which to begin.
 
     Yields
     ------
@@ -118,7 +121,8 @@ def frame_blocks(
         require_finite(frames, start)
         return start, frames
 
-    for start, frames in read_ahead(read, range(0, n_frames, step), n_ahead=n_ahead, ctx=ctx):
+    starts = range(first, n_frames, step)
+    for start, frames in read_ahead(read, starts, n_ahead=n_ahead, ctx=ctx):
         ctx.progress(start, n_frames, message)
         yield start, frames
     ctx.progress(n_frames, n_frames, message)

@@ -135,12 +135,12 @@ class StoreWriter:
     def write(self, start: int, frames: NDArray[np.generic]) -> None:
         """Append frames (n, H, W); ``start`` must be the number of frames given before.
 
-        After an interruption the first call may start at ``n_done``, or at 0: what is in the
+        After an interruption the first call may start anywhere up to ``n_done``: what is in the
         file already is then passed over.
         """
         n_frames = self._header.shape[0]
-        if start == 0 and not self._has_begun:
-            self._n_taken = 0
+        if not self._has_begun and 0 <= start <= self._n_stored:
+            self._n_taken = start
         if start != self._n_taken or start + len(frames) > n_frames:
             raise ValueError(
                 f"frames {start} to {start + len(frames)} do not follow {self._n_taken} "

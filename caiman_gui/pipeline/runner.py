@@ -108,7 +108,8 @@ def run_step(
     CaimanGuiError
         ResourceError for memory and disk, NoResultError if nothing was found, and so on.
     Cancelled
-        If ``ctx`` was stopped. Nothing unfinished is left on disk.
+        If ``ctx`` was stopped. Of a movie what is written so far is kept beside, under another
+        name: the same step goes on from there.
     """
     step = step_named(name)
     require_recording(state)
@@ -126,8 +127,9 @@ def run_step(
     file = movie_file(name, key, state, workspace)
     if file:
         workspace.prepare()
+        workspace.drop_unfinished(but=file)
     with _named_errors(step.title, state, workspace), Meter() as meter:
-        changes = WORK[name](Job(state, workspace, file, threads, budget, ctx, on_found))
+        changes = WORK[name](Job(state, workspace, key, file, threads, budget, ctx, on_found))
     ctx.check()
     record = StepRecord(
         key=key,

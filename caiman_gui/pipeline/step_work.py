@@ -37,6 +37,8 @@ class Job:
     ----------
     state : ProjectState
     workspace : Workspace
+    key : str
+        Of the result.
     file : str
         Name of the movie to write; empty if the step writes none.
     n_threads, memory_bytes : int
@@ -48,6 +50,7 @@ class Job:
 
     state: ProjectState
     workspace: Workspace
+    key: str
     file: str
     n_threads: int
     memory_bytes: int
@@ -80,19 +83,24 @@ def _prepare(job: Job) -> dict[str, Any]:
 
 def _motion(job: Job) -> dict[str, Any]:
     from caiman_gui.core.motion import correct_motion
+    from caiman_gui.io.motion_journal import MotionJournal
     from caiman_gui.io.store_writer import StoreWriter
 
     path = job.workspace.path(job.file)
     for_store = job.memory_bytes // _STORE_PART
     with (
         raw_movie(job.state) as movie,
-        StoreWriter(path, movie.shape, memory_bytes=for_store) as sink,
+        StoreWriter(
+            path, movie.shape, key=job.key, resume=True, memory_bytes=for_store, ctx=job.ctx
+        ) as sink,
     ):
         require_usable(movie)
+        journal = MotionJournal(path, job.key, sink)
         motion = correct_motion(
             movie,
             params=job.state.params.motion,
             sink=sink,
+            journal=journal,
             excluded=job.state.excluded,
             n_threads=job.n_threads,
             memory_bytes=job.memory_bytes - for_store,
@@ -100,6 +108,7 @@ def _motion(job: Job) -> dict[str, Any]:
         )
         job.ctx.check()
         sink.commit()
+    journal.remove()
     return {"motion": motion}
 
 

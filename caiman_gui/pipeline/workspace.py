@@ -77,13 +77,20 @@ class Workspace:
         }
 
     def clean(self, state: ProjectState) -> None:
-        """Remove corrected movies that the state does not refer to, and unfinished files."""
+        """Remove stored movies that the state does not refer to."""
         wanted = {record.file for record in state.steps.values()}
-        unfinished = [p for x in MOVIE_PREFIXES for p in self.folder.glob(f".{x}*.part")]
-        for path in (*movie_files(self.folder), *unfinished):
+        for path in movie_files(self.folder):
             if path.name not in wanted and path.is_file():
                 with contextlib.suppress(OSError):  # still open elsewhere: the next clean gets it
                     path.unlink()
+
+    def drop_unfinished(self, but: str) -> None:
+        """Remove what interrupted steps have left, except what can become the file ``but``."""
+        for prefix in MOVIE_PREFIXES:
+            for path in self.folder.glob(f".{prefix}*.part"):
+                if not path.name.startswith(f".{but}."):
+                    with contextlib.suppress(OSError):
+                        path.unlink()
 
 
 def movie_files(folder: Path) -> list[Path]:

@@ -225,10 +225,14 @@ def test_centres_are_handed_on(fakes, state, workspace):
 
 def test_the_workspace_drops_what_is_not_referred_to(fakes, state, workspace):
     done = run_step("motion", state, workspace=workspace, **OPTIONS)
-    for name in ("motion-old.cgm", ".motion-x.cgm.1.part", "keep.txt"):
+    part, own = ".motion-x.cgm.part", done.steps["motion"].file
+    for name in ("motion-old.cgm", part, ".movie-y.cgm.part", "keep.txt"):
         workspace.path(name).write_text("")
     workspace.clean(done)
-    assert {p.name for p in workspace.folder.iterdir()} == {done.steps["motion"].file, "keep.txt"}
+    left = {p.name for p in workspace.folder.iterdir()}
+    assert left == {own, part, ".movie-y.cgm.part", "keep.txt"}, "a run may go on from a part"
+    workspace.drop_unfinished(but="motion-x.cgm")
+    assert {p.name for p in workspace.folder.iterdir()} == {own, part, "keep.txt"}
 
 
 def test_warnings_name_the_reason():

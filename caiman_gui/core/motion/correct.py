@@ -10,6 +10,7 @@ import numpy as np
 from caiman_gui.core.budget import DEFAULT_BYTES, pieces_in_memory
 from caiman_gui.core.checks import require_usable
 from caiman_gui.core.motion.apply import FrameSink, ShiftField, apply_shifts
+from caiman_gui.core.motion.progress import Aligned
 from caiman_gui.core.motion.sample import sample_bytes
 from caiman_gui.core.motion.template import Reference, batch_length, build_reference
 from caiman_gui.core.movie import frame_blocks
@@ -20,6 +21,7 @@ from caiman_gui.core.task import NULL_CONTEXT, SubContext, TaskContext
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from caiman_gui.core.motion.progress import Journal
     from caiman_gui.core.movie import Movie
     from caiman_gui.params.motion import MotionParams
 
@@ -36,6 +38,7 @@ def correct_motion(
     *,
     params: MotionParams,
     sink: FrameSink | None = None,
+    journal: Journal | None = None,
     excluded: NDArray[np.bool_] | None = None,
     n_threads: int = 1,
     memory_bytes: int = DEFAULT_BYTES,
@@ -50,6 +53,8 @@ def correct_motion(
     params : MotionParams
     sink : FrameSink, optional
         Gets the corrected frames as float32, in order and without gaps.
+    journal : Journal, optional
+        Keeps what is done, so that an interrupted run goes on; the result is the same.
     excluded : (H, W) bool, optional
         Pixels that do not steer the correction; they are moved with the others.
     n_threads, memory_bytes : int
@@ -80,7 +85,7 @@ def correct_motion(
     )
     rest = SubContext(ctx, TEMPLATE_SHARE, 1, "Aligning frames")
     likeness = _Likeness(reference.template, excluded)
-    return _align_movie(movie, reference, likeness, sink, n_threads, rest)
+    return _align_movie(movie, reference, likeness, sink, journal, n_threads, rest)
 
 
 def threads_that_fit(movie: Movie, n_threads: int, memory_bytes: int) -> int:
@@ -111,6 +116,7 @@ def _align_movie(
     reference: Reference,
     likeness: _Likeness,
     sink: FrameSink | None,
+    journal: Journal | None,
     n_threads: int,
     ctx: TaskContext,
 ) -> MotionResult:
@@ -134,31 +140,35 @@ def _align_movie(
             covered=field.covered(shifts),
         )
 
-    shifts = np.empty((n_frames, len(registrar.centers), 2), np.float32)
-    before, after = np.empty(n_frames, np.float32), np.empty(n_frames, np.float32)
-    sum_before, sum_after = np.zeros((height, width)), np.zeros((height, width))
-    covered = np.ones((height, width), bool)
+    aligned = Aligned.none_of(movie.shape, len(registrar.centers))
+    if journal is not None:
+        aligned = journal.restore(aligned)
     blocks = frame_blocks(
-        movie, ctx=ctx, message="Aligning frames", block_frames=batch_length(height, width)
-    )
+        movie, ctx=ctx, message="Aligning frames", block_frames=batch_length(height, width),
+        first=aligned.n_done,
+    )  # fmt: skip
     for batch in thread_map(align, blocks, n_threads=n_threads, ctx=ctx):
         now = slice(batch.start, batch.start + len(batch.frames))
         if sink is not None:
             sink.write(batch.start, batch.frames)
-        shifts[now], before[now], after[now] = batch.shifts, batch.before, batch.after
-        sum_before += batch.sum_before
-        sum_after += batch.sum_after
-        covered &= batch.covered
+        aligned.shifts[now] = batch.shifts
+        aligned.before[now], aligned.after[now] = batch.before, batch.after
+        aligned.sum_before += batch.sum_before
+        aligned.sum_after += batch.sum_after
+        aligned.covered &= batch.covered
+        aligned.n_done = now.stop
+        if journal is not None:
+            journal.note(aligned)
     return MotionResult(
-        shifts=shifts,
+        shifts=aligned.shifts,
         patch_centers_px=registrar.centers,
         patch_size_px=np.array(registrar.patch_size, np.float32),
         template=reference.template,
-        correlation=after,
-        correlation_before=before,
-        mean_before=(sum_before / n_frames).astype(np.float32),
-        mean_after=(sum_after / n_frames).astype(np.float32),
-        valid=covered.astype(np.float32),
+        correlation=aligned.after,
+        correlation_before=aligned.before,
+        mean_before=(aligned.sum_before / n_frames).astype(np.float32),
+        mean_after=(aligned.sum_after / n_frames).astype(np.float32),
+        valid=aligned.covered.astype(np.float32),
     )
 
 
