@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from caiman_gui.io.expand import Source
     from caiman_gui.io.miniscope import FolderFacts
-    from caiman_gui.io.reader import Dataset, FileFacts, FrameReader
+    from caiman_gui.io.parts import Part
+    from caiman_gui.io.reader import Dataset, FileFacts
 
 _VIDEO_SUFFIXES = (".avi", ".mkv", ".mp4")
 #: More files than this are named by their folder, if they were found in one.
@@ -77,7 +78,7 @@ class RecordingInfo:
     notes: tuple[str, ...] = ()
 
 
-def describe(sources: Sequence[Source], parts: Sequence[FrameReader]) -> RecordingInfo:
+def describe(sources: Sequence[Source], parts: Sequence[Part]) -> RecordingInfo:
     """Put together what the parts of a recording say."""
     facts = [part.facts for part in parts]
     first = facts[0]
@@ -130,7 +131,7 @@ def _first_known(facts: Sequence[FileFacts], get: Callable[[FileFacts], Any]) ->
     return next((get(item) for item in facts if get(item) is not None), None)
 
 
-def _joined_timestamps(parts: Sequence[FrameReader]) -> Fact[NDArray[np.float64]] | None:
+def _joined_timestamps(parts: Sequence[Part]) -> Fact[NDArray[np.float64]] | None:
     """Timestamps of all files, if each has them and time does not run backwards."""
     known = [part.facts.timestamps for part in parts if part.facts.timestamps is not None]
     if len(known) < len(parts):

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
+#: From so many files on they may be the single images of one movie.
+_MANY = 16
 #: Suffixes of files that accompany a movie and are read with it.
 _COMPANIONS = (".mat", ".dat", ".bin")
 
@@ -45,6 +47,8 @@ def expand(paths: Sequence[Path]) -> tuple[Source, ...]:
     InputError
         If a folder holds no recording, or several that do not belong together.
     """
+    if len(paths) >= _MANY and all(_is_image(path) for path in paths) and _are_single_images(paths):
+        return (Source(tuple(paths), is_sequence=True),)
     return tuple(_expand_one(path) for path in paths)
 
 
@@ -96,6 +100,11 @@ def _from_listing(folder: Path) -> Source:
         f"{folder} holds {_count(visible)}, none of them a movie.",
         "Choose the folder that holds the movie files, or the files themselves.",
     )
+
+
+def _is_image(path: Path) -> bool:
+    suffix = path.suffix.lower()
+    return suffix in IMAGE_SUFFIXES or _family(suffix) == "tiff"
 
 
 def _family(suffix: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from bisect import bisect_right
+from functools import partial
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
@@ -14,10 +15,11 @@ from caiman_gui.files import full_path
 from caiman_gui.io.description import RecordingInfo, describe
 from caiman_gui.io.expand import expand
 from caiman_gui.io.formats import open_reader
+from caiman_gui.io.parts import Part, PartPool
 from caiman_gui.io.reader import ReadChoice
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -29,18 +31,18 @@ __all__ = ["MovieFile", "RecordingInfo", "open_movie"]
 
 
 class MovieFile:
-    """One or several open files as one lazy movie. Thread-safe.
+    """One or several files as one lazy movie. Thread-safe.
 
     Parameters
     ----------
-    parts : sequence of FrameReader
-        At least one, all with frames of one size.
+    pool : PartPool
+        At least one part, all with frames of one size.
     info : RecordingInfo
     """
 
-    def __init__(self, parts: Sequence[FrameReader], info: RecordingInfo) -> None:
-        self._parts = tuple(parts)
-        self._ends = list(accumulate(part.shape[0] for part in self._parts))
+    def __init__(self, pool: PartPool, info: RecordingInfo) -> None:
+        self._pool = pool
+        self._ends = list(accumulate(part.shape[0] for part in pool.parts))
         self.shape = info.shape
         self.dtype = info.dtype
         self.info = info
@@ -51,9 +53,10 @@ class MovieFile:
         pieces = []
         while start < stop:
             index = bisect_right(self._ends, start)
-            offset = self._ends[index] - self._parts[index].shape[0]
+            offset = self._ends[index] - self._pool.parts[index].shape[0]
             end = min(stop, self._ends[index])
-            pieces.append(self._parts[index].frames(start - offset, end - offset))
+            with self._pool.reader(index) as reader:
+                pieces.append(reader.frames(start - offset, end - offset))
             start = end
         if len(pieces) == 1:
             return pieces[0].astype(self.dtype, copy=False)
@@ -63,8 +66,7 @@ class MovieFile:
 
     def close(self) -> None:
         """Close every file."""
-        for part in self._parts:
-            part.close()
+        self._pool.close()
 
     def __enter__(self) -> MovieFile:
         return self
@@ -95,28 +97,24 @@ def open_movie(paths: Sequence[Path], choice: ReadChoice | None = None) -> Movie
         _require_storable_name(file)
     sources = expand(files)
     with contextlib.ExitStack() as opened:  # closes them again unless all fit
-        parts: list[FrameReader] = []
+        pool = PartPool()
+        opened.callback(pool.close)
         for source in sources:
-            for part in _opened(source, choice if choice is not None else ReadChoice(), opened):
-                parts.append(part)
-                _require_same_kind(parts[0], part)
-        movie = MovieFile(parts, describe(sources, parts))
+            for open_part in _openers(source, choice if choice is not None else ReadChoice()):
+                pool.add(Part(open_part, open_part()))
+                _require_same_kind(pool.parts[0], pool.parts[-1])
+        movie = MovieFile(pool, describe(sources, pool.parts))
         opened.pop_all()
     return movie
 
 
-def _opened(source: Source, choice: ReadChoice, opened: contextlib.ExitStack) -> list[FrameReader]:
+def _openers(source: Source, choice: ReadChoice) -> list[Callable[[], FrameReader]]:
+    """Return what opens each part of a source."""
     if source.is_sequence:
         from caiman_gui.io.tiff_sequence import open_sequence
 
-        part = open_sequence(source.files, choice)
-        opened.callback(part.close)
-        return [part]
-    parts = []
-    for path in source.files:
-        parts.append(open_reader(path, choice))
-        opened.callback(parts[-1].close)
-    return parts
+        return [partial(open_sequence, source.files, choice)]
+    return [partial(open_reader, path, choice) for path in source.files]
 
 
 def _require_storable_name(path: Path) -> None:
@@ -131,7 +129,7 @@ def _require_storable_name(path: Path) -> None:
         ) from exc
 
 
-def _require_same_kind(first: FrameReader, other: FrameReader) -> None:
+def _require_same_kind(first: Part, other: Part) -> None:
     if first.shape[1:] != other.shape[1:]:
         why = "{} has frames of {} x {} px, {} of {} x {} px.".format(
             first.path.name, *first.shape[1:], other.path.name, *other.shape[1:]
