@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +37,7 @@ class Encoded:
     samples: NDArray[Any]
 
 
-def encode(frames: NDArray[Any], mode: str) -> Encoded:
+def encode(frames: NDArray[Any], mode: str, scratch: NDArray[np.uint8] | None = None) -> Encoded:
     """Store frames in as few bits as lose nothing that counts.
 
     Whole numbers are kept exactly where their range allows. Others become 16-bit numbers if the
@@ -48,27 +49,31 @@ def encode(frames: NDArray[Any], mode: str) -> Encoded:
         Integers of at most 32 bit, or real numbers.
     mode : {"auto", "16-bit", "float32"}
         "16-bit" accepts any step.
+    scratch : (>= 4 n H W,) uint8, optional
+        Memory for the samples, which spares asking the system for it again and again.
     """
+    if scratch is None:
+        scratch = np.empty(4 * frames.size, np.uint8)
     flat = frames.reshape(len(frames), -1)
     if flat.dtype.kind == "b":
         flat = flat.view(np.uint8)
     if flat.dtype.kind in "iu" and mode != "float32":
         low, high = int(flat.min()), int(flat.max())
         if high - low < 2**16:
-            return _encode_exactly(flat, low, high)
+            return _encode_exactly(flat, low, high, scratch)
     with np.errstate(over="ignore", invalid="ignore"):  # becomes infinite: kept as float32
         real = np.asarray(flat, np.float32)
         bottom, top = float(real.min()), float(real.max())
     if mode == "float32" or not max(abs(bottom), abs(top)) < _LARGEST:
-        return _encode_as_float(real)
+        return _encode_as_float(real, scratch)
     if top == bottom:
         return Encoded(UINT8, bottom, 1.0, np.zeros(real.shape[::-1], np.uint8))
     if top - bottom < 2**16 and bottom.is_integer() and _are_whole(real):
-        return _encode_exactly(real, int(bottom), int(top))
+        return _encode_exactly(real, int(bottom), int(top), scratch)
     step = (top - bottom) / (2**16 - 1)
     if step > _LEAST_STEP and (mode == "16-bit" or step <= STEP_PER_NOISE * noise_of(real)):
-        return _encode_scaled(real, bottom, step)
-    return _encode_as_float(real)
+        return _encode_scaled(real, bottom, step, scratch)
+    return _encode_as_float(real, scratch)
 
 
 def noise_of(frames: NDArray[np.float32]) -> float:
@@ -117,11 +122,11 @@ def _rescale(values: NDArray[Any], offset: float, scale: float) -> None:
     values += np.float32(offset)
 
 
-def _encode_exactly(flat: NDArray[Any], low: int, high: int) -> Encoded:
+def _encode_exactly(flat: NDArray[Any], low: int, high: int, scratch: NDArray[np.uint8]) -> Encoded:
     """Keep whole numbers (n, P) as they are, or less their minimum if they need that."""
     code = UINT8 if high - low < 2**8 else UINT16
     offset = 0 if low >= 0 and high < 2 ** (8 * code) else low
-    samples = np.empty(flat.shape[::-1], SAMPLE_DTYPES[code])
+    samples = _within(scratch, flat.shape[::-1], code)
     for part in _pieces(flat.shape[1], len(flat)):
         piece = flat[:, part]
         if offset:
@@ -130,9 +135,11 @@ def _encode_exactly(flat: NDArray[Any], low: int, high: int) -> Encoded:
     return Encoded(code, float(offset), 1.0, samples)
 
 
-def _encode_scaled(flat: NDArray[np.float32], bottom: float, step: float) -> Encoded:
+def _encode_scaled(
+    flat: NDArray[np.float32], bottom: float, step: float, scratch: NDArray[np.uint8]
+) -> Encoded:
     """Spread real numbers (n, P) over the whole numbers of 16 bit."""
-    samples = np.empty(flat.shape[::-1], SAMPLE_DTYPES[UINT16])
+    samples = _within(scratch, flat.shape[::-1], UINT16)
     start, per_step = np.float32(bottom), np.float32(1 / step)
     for part in _pieces(flat.shape[1], len(flat)):
         piece = flat[:, part] - start
@@ -142,11 +149,17 @@ def _encode_scaled(flat: NDArray[np.float32], bottom: float, step: float) -> Enc
     return Encoded(UINT16, bottom, step, samples)
 
 
-def _encode_as_float(flat: NDArray[np.float32]) -> Encoded:
-    samples = np.empty(flat.shape[::-1], SAMPLE_DTYPES[FLOAT32])
+def _encode_as_float(flat: NDArray[np.float32], scratch: NDArray[np.uint8]) -> Encoded:
+    """Keep real numbers (n, P) as they are."""
+    samples = _within(scratch, flat.shape[::-1], FLOAT32)
     for part in _pieces(flat.shape[1], len(flat)):
         cv2.transpose(flat[:, part], samples[part])
     return Encoded(FLOAT32, 0.0, 1.0, samples)
+
+
+def _within(scratch: NDArray[np.uint8], shape: tuple[int, ...], code: int) -> NDArray[Any]:
+    """Return an array of stored samples that lies in given memory."""
+    return scratch[: math.prod(shape) * code].view(SAMPLE_DTYPES[code]).reshape(shape)
 
 
 def _are_whole(flat: NDArray[np.float32]) -> bool:

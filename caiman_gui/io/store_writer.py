@@ -17,6 +17,7 @@ from caiman_gui.io.store_checksum import checksum_of
 from caiman_gui.io.store_codec import encode
 from caiman_gui.io.store_format import (
     BLOCK_HEADER_BYTES,
+    FLOAT32,
     PAGE_BYTES,
     BlockInfo,
     Header,
@@ -113,6 +114,8 @@ class StoreWriter:
             n_buffers = 2
             self._pool = ThreadPoolExecutor(2, thread_name_prefix="store")
         self._buffers = [np.empty((block, *shape[1:]), kind) for _ in range(n_buffers)]
+        n_bytes = FLOAT32 * block * self._header.n_pixels
+        self._scratch = [np.empty(n_bytes, np.uint8) for _ in range(n_buffers)]
         self._n_buffered = 0
         self._has_begun = False
         self._n_taken = self._n_stored = self.n_done
@@ -242,7 +245,7 @@ class StoreWriter:
             raise ValueError("the writer is closed")
         try:
             if self._pool is None:
-                self._write_block(*_encoded(frames, self._header.mode))
+                self._write_block(*self._encoded(frames))
             else:
                 self._wait_for_buffer()
                 self._encoding = self._pool.submit(self._encode_block, frames)
@@ -251,9 +254,16 @@ class StoreWriter:
         self._buffers.reverse()
         self._n_buffered = 0
 
+    def _encoded(self, frames: NDArray[np.generic]) -> tuple[BlockInfo, NDArray[np.generic]]:
+        """Return how a block is stored, and its samples (H*W, n)."""
+        block = encode(frames, self._header.mode, self._scratch[0])
+        self._scratch.reverse()  # the next block is encoded while this one is written
+        checksum = checksum_of(block.samples)
+        return BlockInfo(block.code, block.offset, block.scale, checksum), block.samples
+
     def _encode_block(self, frames: NDArray[np.generic]) -> None:
         """Encode a block while the one before it is written, then have it written."""
-        info, samples = _encoded(frames, self._header.mode)
+        info, samples = self._encoded(frames)
         self._wait_for_disk()
         assert self._pool is not None
         self._writing = self._pool.submit(self._write_block, info, samples)
@@ -303,13 +313,6 @@ class StoreWriter:
             f"{self._path}: {exc.strerror or exc}. {done}",
             "Free some space, or choose a folder on another disk. Started again, it goes on there.",
         )
-
-
-def _encoded(frames: NDArray[np.generic], mode: str) -> tuple[BlockInfo, NDArray[np.generic]]:
-    """Return how a block is stored, and its samples (H*W, n)."""
-    block = encode(frames, mode)
-    checksum = checksum_of(block.samples)
-    return BlockInfo(block.code, block.offset, block.scale, checksum), block.samples
 
 
 def _whole_blocks(file: BinaryIO, header: Header, ctx: TaskContext) -> list[BlockInfo]:
