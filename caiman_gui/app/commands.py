@@ -58,6 +58,18 @@ class SwapState(QUndoCommand):
     def undo(self) -> None:
         self._put(self._old, self._topics)
 
+    def amend(
+        self,
+        *,
+        old: ProjectState | None = None,
+        new: ProjectState | None = None,
+        topics: Topic | None = None,
+    ) -> None:
+        """Lead from or to another state from now on."""
+        self._old = old if old is not None else self._old
+        self._new = new if new is not None else self._new
+        self._topics = self._topics | topics if topics is not None else self._topics
+
     def mergeWith(self, other: QUndoCommand) -> bool:
         if not isinstance(other, SwapState) or other._when - self._when > MERGE_WITHIN_S:
             return False

@@ -122,6 +122,23 @@ class Document(QObject):
             return
         self.undo_stack.push(SwapState(self._put, text, self._state, new_state, topics, merge_id))
 
+    def amend(self, new_state: ProjectState, topics: Topic) -> None:
+        """Put a new state in force as a part of the edit before, with which it is undone.
+
+        For what follows from that edit and is found out by itself: as a step of its own it would
+        be found out again, and put back, as soon as it was undone.
+        """
+        if new_state is self._state:
+            return
+        stack = self.undo_stack
+        before = stack.command(stack.index() - 1) if stack.index() else None
+        after = stack.command(stack.index()) if stack.index() < stack.count() else None
+        if isinstance(before, SwapState):
+            before.amend(new=new_state, topics=topics)
+        if isinstance(after, SwapState):
+            after.amend(old=new_state, topics=topics)
+        self._put(new_state, topics)
+
     def reset(
         self,
         state: ProjectState,

@@ -218,7 +218,10 @@ class Workflow(QObject):
             from caiman_gui.pipeline.steps import STEPS
 
             result = step_result(name, document.state, new)
-            document.edit(STEPS[name].title, result.state, result.topics)
+            if name == "prepare":  # it is measured whenever parameters ask for it
+                document.amend(result.state, result.topics)
+            else:
+                document.edit(STEPS[name].title, result.state, result.topics)
             if result.note:
                 self._reporter.tell(f"{STEPS[name].title} done", result.note, "", "warning")
         self._running_step = None

@@ -248,3 +248,28 @@ def test_memory_is_shared_between_steps_of_undo(document) -> None:
     replaced = document.state.components.updated({2: component(2, snr=1.0)})
     document.edit("Re-measure", document.state.with_(components=replaced), Topic.COMPONENTS)
     assert document.state.components.by_id(3).trace is traces[3]
+
+
+def test_what_follows_from_an_edit_is_undone_with_it(document) -> None:
+    before = document.state
+    document.set_params(before.params.with_value("quality.min_snr", 3.0))
+    measured = document.state.with_(summary=summary())
+    document.amend(measured, Topic.SUMMARY)
+    assert document.state is measured
+    assert document.undo_stack.count() == 1
+    document.undo_stack.undo()
+    assert document.state is before
+    document.undo_stack.redo()
+    assert document.state is measured
+
+
+def test_what_is_found_out_after_an_undo_leaves_what_can_be_redone(document) -> None:
+    document.set_params(document.state.params.with_value("quality.min_snr", 3.0))
+    after = document.state
+    document.undo_stack.undo()
+    found = document.state.with_(summary=summary())
+    document.amend(found, Topic.SUMMARY)
+    document.undo_stack.redo()
+    assert document.state is after
+    document.undo_stack.undo()
+    assert document.state is found
