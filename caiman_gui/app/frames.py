@@ -121,12 +121,15 @@ class FrameLoader(QObject):
         Source, index, frame (H, W) in its own type; float32 if averaged or smoothed.
     failed : object
         The exception; once for each movie.
+    frameFailed : str, int
+        Source, index: this frame cannot be shown; each time it is asked for.
     sourceChanged : str
         This source has another movie, or none.
     """
 
     frameReady = Signal(str, int, object)
     failed = Signal(object)
+    frameFailed = Signal(str, int)
     sourceChanged = Signal(str)
     _loaded = Signal(object)
 
@@ -309,7 +312,10 @@ class FrameLoader(QObject):
         if state.reader.movie is None:  # it cannot even be opened
             state.wanted = None
             state.reader = RunReader()
-        logger.warning("Frame %d of %s: %s", loaded.frames[0], loaded.source, error)
         if not state.is_told:
             state.is_told = True
+            logger.warning("Frame %d of %s: %s", loaded.frames[0], loaded.source, error)
             self.failed.emit(error)
+        if loaded.wish.sequence > state.delivered:
+            state.delivered = loaded.wish.sequence
+            self.frameFailed.emit(loaded.source, loaded.wish.index)

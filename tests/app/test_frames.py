@@ -367,3 +367,23 @@ def test_the_cache_keeps_the_frames_used_last_within_its_bytes() -> None:
     assert len(cache) == 3
     cache.drop("raw")
     assert (len(cache), cache.n_bytes) == (1, 64)
+
+
+def test_a_frame_that_cannot_be_read_is_told_each_time(loader, seen, qtbot) -> None:
+    class Torn(SlowMovie):
+        def frames(self, start, stop):
+            if stop > 3:
+                raise InputError("The file ends too early", f"Frame {start}")
+            return super().frames(start, stop)
+
+    movie = Torn(0)
+    movie.gate.set()
+    missing = []
+    loader.frameFailed.connect(lambda source, index: missing.append((source, index)))
+    loader.set_movie("raw", movie)
+    for index in (5, 7):
+        loader.request("raw", index)
+        qtbot.waitUntil(lambda index=index: missing[-1:] == [("raw", index)])
+    loader.request("raw", 2)
+    qtbot.waitUntil(lambda: _places(seen) == [("raw", 2)])
+    assert len(missing) == 2

@@ -41,7 +41,7 @@ class MovieView(QWidget):
     Signals
     -------
     frameShown : int
-        This frame is painted.
+        This frame is painted, or cannot be.
     sourceSwitched : str
         Another source is shown.
     """
@@ -69,6 +69,7 @@ class MovieView(QWidget):
         self._needs_levels = True
         self._is_new = True
         self._shown: int | None = None
+        self._failed: int | None = None
         self.view = ImageView(title)
         self.view.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         layout = QVBoxLayout(self)
@@ -84,6 +85,7 @@ class MovieView(QWidget):
             layout.addWidget(self.view, 1)
         self._selection.frameChanged.connect(self._on_frame)
         ctx.frames.frameReady.connect(self._on_frame_ready)
+        ctx.frames.frameFailed.connect(self._on_frame_failed)
         ctx.frames.sourceChanged.connect(self._on_source)
 
     def _build_traces(self, player: PlayerBar) -> QSplitter:
@@ -185,12 +187,7 @@ class MovieView(QWidget):
         if (n_frames, sigma_px) == self._averaging:
             return
         self._averaging = (n_frames, sigma_px)
-        parts = [self._title] if self._title else []
-        if n_frames > 1:
-            parts.append(f"mean of {n_frames} frames")
-        if sigma_px > 0:
-            parts.append(f"smoothed {sigma_px:g} px")
-        self.view.set_title(" · ".join(parts))
+        self._show_title()
         self._request()
 
     @property
@@ -201,13 +198,29 @@ class MovieView(QWidget):
     def set_title(self, title: str) -> None:
         """Show another title over the image."""
         self._title = title
-        averaging, self._averaging = self._averaging, (1, 0.0)
-        self.view.set_title(title)
-        self.set_averaging(*averaging)
+        self._show_title()
+
+    def _show_title(self) -> None:
+        n_frames, sigma_px = self._averaging
+        parts = [self._title] if self._title else []
+        if self._failed is not None:
+            parts.append(f"frame {self._failed + 1:,} cannot be read")
+        if n_frames > 1:
+            parts.append(f"mean of {n_frames} frames")
+        if sigma_px > 0:
+            parts.append(f"smoothed {sigma_px:g} px")
+        text = " · ".join(parts)
+        self.view.set_title(text if self._title else text[:1].upper() + text[1:])
+
+    def _set_failed(self, index: int | None) -> None:
+        if index != self._failed:
+            self._failed = index
+            self._show_title()
 
     def _forget(self) -> None:
         self._needs_levels = True
         self._shown = None
+        self._set_failed(None)
 
     def _request(self) -> None:
         if self.isVisible() and self._n_frames:
@@ -239,4 +252,15 @@ class MovieView(QWidget):
             self.view.set_image(frame, auto_levels=self._needs_levels)
         self._needs_levels = False
         self._shown = index
+        self._set_failed(None)
         self.frameShown.emit(index)
+
+    @Slot(str, int)
+    def _on_frame_failed(self, source: str, index: int) -> None:
+        """Show no picture rather than that of another frame."""
+        if source != self._source or not self.isVisible():
+            return
+        self._shown = None
+        self.view.set_image(None)
+        self._set_failed(index)
+        self.frameShown.emit(index)  # nobody needs to wait for it any more
