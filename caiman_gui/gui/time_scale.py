@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _LONG_S = 120.0
 _UNITS = {"": 1.0, "s": 1.0, "sec": 1.0, "ms": 1e-3, "min": 60.0, "m": 60.0, "h": 3600.0}
 _FRAME = re.compile(r"(?:#|f|fr|frame)?\s*(\d+)", re.IGNORECASE)
+_DECIMAL = re.compile(r"\d+[.,]\d*|[.,]\d+")
 _TIME = re.compile(r"(\d+(?:[.,]\d*)?|[.,]\d+)\s*(s|sec|ms|min|m|h)", re.IGNORECASE)
 _CLOCK = re.compile(r"(?:(\d+):)?(\d+):(\d+(?:[.,]\d*)?)")
 _SHARE = re.compile(r"(\d+(?:[.,]\d*)?)\s*%")
@@ -87,9 +88,9 @@ class TimeScale:
     def parse(self, text: str) -> int | None:
         """Return the frame that a text means, or None.
 
-        ``375``, ``frame 375`` and ``#375`` are frames counted from 1; ``12.5 s``, ``1:30`` and
-        ``2 min`` are times; ``50 %`` is a share of the recording. What lies past the end is the
-        last frame.
+        ``375``, ``frame 375`` and ``#375`` are frames counted from 1; ``12.5``, ``12 s``, ``1:30``
+        and ``2 min`` are times; ``50 %`` is a share of the recording. What lies past the end is
+        the last frame.
         """
         text = text.strip()
         last = max(0, self.n_frames - 1)
@@ -98,6 +99,8 @@ class TimeScale:
             return min(number - 1, last) if number > 0 else None
         if match := _SHARE.fullmatch(text):
             return min(round(_number(match[1]) / 100 * last), last)
+        if _DECIMAL.fullmatch(text):  # no frame has a fraction: the box shows seconds
+            return self.nearest(_number(text))
         if match := _TIME.fullmatch(text):
             return self.nearest(_number(match[1]) * _UNITS[match[2].lower()])
         if match := _CLOCK.fullmatch(text):

@@ -10,6 +10,7 @@ from PySide6.QtCore import Qt
 
 from caiman_gui.app.selection import Selection
 from caiman_gui.core.movie import ArrayMovie
+from caiman_gui.errors import InputError
 from caiman_gui.gui.widgets.movie_view import MovieView
 
 if TYPE_CHECKING:
@@ -314,3 +315,41 @@ def test_keys_within_the_display_panel_are_its_own(
     assert player.view.gamma > 1
     assert ctx.selection.frame == 0
     panel.hide()
+
+
+def test_keys_work_on_after_a_place_was_typed(
+    qtbot: QtBot, player: MovieView, bar: PlayerBar, ctx: AppContext
+) -> None:
+    for end in (Qt.Key.Key_Return, Qt.Key.Key_Escape):
+        ctx.selection.set_frame(0)
+        qtbot.waitUntil(lambda: player.view.hasFocus() or bar.timeline.hasFocus())
+        qtbot.keyClick(player.view, "/")
+        assert bar.place.hasFocus()
+        qtbot.keyClicks(bar.place, "0.5")
+        qtbot.keyClick(bar.place, end)
+        frame = ctx.selection.frame
+        assert frame == (10 if end == Qt.Key.Key_Return else 0)
+        focused = bar.window().focusWidget()
+        assert focused is not None
+        qtbot.keyClick(focused, Qt.Key.Key_Right)
+        assert ctx.selection.frame == frame + 1
+
+
+def test_no_other_picture_stands_for_a_frame_that_cannot_be_read(
+    qtbot: QtBot, player: MovieView, ctx: AppContext
+) -> None:
+    class Torn(ArrayMovie):
+        def frames(self, start: int, stop: int) -> np.ndarray:
+            if stop > 20:
+                raise InputError("The file ends too early", "It holds 20 frames.")
+            return super().frames(start, stop)
+
+    ctx.frames.set_movie("raw", Torn(make_movie()))
+    qtbot.waitUntil(lambda: player.shown_frame == 0)
+    ctx.selection.set_frame(30)
+    qtbot.waitUntil(lambda: player.view.image is None)
+    assert player.shown_frame is None
+    assert player.view.title() == "Raw · frame 31 cannot be read"
+    ctx.selection.set_frame(4)
+    qtbot.waitUntil(lambda: player.shown_frame == 4)
+    assert player.view.title() == "Raw"

@@ -19,6 +19,8 @@ from caiman_gui.gui.time_scale import TimeScale, time_text
         ("0", None),
         ("12.5 s", 375),
         ("12,5s", 375),
+        ("12.5", 375),
+        (",5", 15),
         ("500 ms", 15),
         ("2 min", 3600),
         ("1:30", 2700),

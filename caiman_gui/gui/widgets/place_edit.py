@@ -22,9 +22,12 @@ class PlaceEdit(QLineEdit):
     Signals
     -------
     frameChosen : int
+    finished
+        Typing has ended, with Return or Escape: the keys belong to the player again.
     """
 
     frameChosen = Signal(int)
+    finished = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -62,7 +65,7 @@ class PlaceEdit(QLineEdit):
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Escape:
-            self.clearFocus()
+            self._finish()
         else:
             super().keyPressEvent(event)
 
@@ -72,6 +75,10 @@ class PlaceEdit(QLineEdit):
             theme.restyle(self, "invalid", True)
             self.selectAll()
             return
-        self.clearFocus()
+        self._finish()
         self.frameChosen.emit(index)
         self.show_frame(index)
+
+    def _finish(self) -> None:
+        self.clearFocus()
+        self.finished.emit()

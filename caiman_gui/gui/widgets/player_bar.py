@@ -95,6 +95,7 @@ class PlayerBar(QWidget):
         self.loop.toggled.connect(self.playback.set_looping)
         self.place = PlaceEdit()
         self.place.frameChosen.connect(self.playback.go_to)
+        self.place.finished.connect(self._take_focus)
         self.label = theme.label("", "muted")
         self.speed = QComboBox()
         self.speed.setAccessibleName("Speed of playing")
@@ -285,6 +286,11 @@ class PlayerBar(QWidget):
 
     def _edit_place(self) -> None:
         self.place.setFocus(Qt.FocusReason.ShortcutFocusReason)
+
+    @Slot()
+    def _take_focus(self) -> None:
+        """Let the keys of the player work on: without a focus none of them does."""
+        self.timeline.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _open_display(self) -> None:
         if self.display is not None and self.display.isEnabled():
