@@ -37,6 +37,7 @@ Answer = Literal["save", "discard", "cancel"]
 _PATTERNS = " ".join(f"*{suffix}" for suffix in (*MOVIE_SUFFIXES, *IMAGE_SUFFIXES))
 _MOVIES = f"Movies ({_PATTERNS});;All files (*)"
 _PROJECTS = "caiman_gui projects (*.cgproj)"
+_MASKS = "Images (*.tif *.tiff *.png *.npy);;All files (*)"
 
 
 class Dialogs:
@@ -45,7 +46,9 @@ class Dialogs:
     def __init__(self, parent: QWidget | None = None) -> None:
         self._parent = parent
 
-    def ask_open(self, kind: Literal["movie", "folder", "project"], folder: str) -> list[Path]:
+    def ask_open(
+        self, kind: Literal["movie", "folder", "project", "mask"], folder: str
+    ) -> list[Path]:
         """Return the files or the folder to open; empty if the user changed their mind."""
         if kind == "folder":
             name = QFileDialog.getExistingDirectory(
@@ -55,7 +58,8 @@ class Dialogs:
         if kind == "movie":
             names, _ = QFileDialog.getOpenFileNames(self._parent, "Open movie", folder, _MOVIES)
             return [Path(name) for name in names]
-        name, _ = QFileDialog.getOpenFileName(self._parent, "Open project", folder, _PROJECTS)
+        title, kinds = ("Mask file", _MASKS) if kind == "mask" else ("Open project", _PROJECTS)
+        name, _ = QFileDialog.getOpenFileName(self._parent, title, folder, kinds)
         return [Path(name)] if name else []
 
     def ask_save(self, title: str, suggested: Path, suffix: str) -> Path | None:

@@ -48,6 +48,7 @@ class FileCommands(QObject):
         tab.demoRequested.connect(self.open_demo)
         tab.addRequested.connect(self.add_movies)
         tab.folderRequested.connect(self.open_folder)
+        tab.maskRequested.connect(self.choose_mask)
         tab.pathsRequested.connect(self.reorder_movies)
         tab.recentRequested.connect(self._on_recent)
 
@@ -74,6 +75,15 @@ class FileCommands(QObject):
         recording = self._ctx.document.state.recording
         if more and recording is not None:
             self.reorder_movies([*recording.paths, *more])
+
+    @Slot()
+    def choose_mask(self) -> None:
+        """Ask for an image that says which pixels are left out."""
+        found = self._dialogs.ask_open("mask", self._ctx.settings.last_folder)
+        if found:
+            document = self._ctx.document
+            params = document.state.params.with_value("prepare.exclude_file", str(found[0]))
+            document.set_params(params, f"Leave out what {found[0].name} says")
 
     @Slot(object)
     def reorder_movies(self, paths: Sequence[Path]) -> None:

@@ -26,7 +26,7 @@ from caiman_gui.gui.clip_command import ClipCommand
 from caiman_gui.gui.dialogs import Dialogs
 from caiman_gui.gui.file_menu import FileCommands
 from caiman_gui.gui.menus import build_menus
-from caiman_gui.gui.step_icons import show_rings
+from caiman_gui.gui.step_icons import TabRings
 from caiman_gui.gui.tabs.step_tab import SIDE_WIDTH_PX
 from caiman_gui.gui.widgets.drop import DropTarget
 from caiman_gui.gui.widgets.log_panel import LogPanel
@@ -53,7 +53,6 @@ TABS: tuple[tuple[str, str], ...] = (
     ("review", "caiman_gui.gui.tabs.review_tab:ReviewTab"),
     ("traces", "caiman_gui.gui.tabs.traces_tab:TracesTab"),
 )
-_SPIN_MS = 90
 _STATUS_PX = 32
 _LOG_PX = 200
 
@@ -85,7 +84,7 @@ class MainWindow(QMainWindow):
         self.files = FileCommands(ctx, self.dialogs, self)
         self.setWindowIcon(resources.app_icon())
         self.setMinimumSize(960, 600)
-        self.toasts = ToastStack(self, right_px=SIDE_WIDTH_PX, bottom_px=_STATUS_PX)
+        self.toasts = ToastStack(self, SIDE_WIDTH_PX, _STATUS_PX, self._player)
         self._build_tabs(tabs)
         self._build_status(log)
         self.actions_by_key = action_table.build_actions(self, self._handlers())
@@ -95,10 +94,6 @@ class MainWindow(QMainWindow):
         self._drop = DropTarget(self)
         self._drop.dropped.connect(self.files.open_paths)
         self._finished_steps: list[str] = []
-        self._phase = 0
-        self._spin = QTimer(self)
-        self._spin.setInterval(_SPIN_MS)
-        self._spin.timeout.connect(self._on_spin)
         self._connect()
         self._restore()
         self._show_document()
@@ -109,12 +104,15 @@ class MainWindow(QMainWindow):
         self.tab_widget.setObjectName("steps")
         self.tab_widget.setDocumentMode(True)
         self.tabs: dict[str, StepTab] = {}
+        self._rings = TabRings(
+            self.tab_widget, lambda: [(tab.title, tab.status) for tab in self.tabs.values()]
+        )
         for name, place in specs:
             module, _, cls = place.partition(":")
             tab: StepTab = getattr(importlib.import_module(module), cls)(self.ctx)
             self.tabs[name] = tab
             tab.requestTab.connect(self.show_tab)
-            tab.statusChanged.connect(self._show_rings)
+            tab.statusChanged.connect(self._rings.show)
             tab.exportRequested.connect(self._on_export_clip)
             self.tab_widget.addTab(tab, tab.title)
         self.run_all_button = QPushButton("Run all")
@@ -230,24 +228,14 @@ class MainWindow(QMainWindow):
     def _on_export_clip(self) -> None:
         self.clips.open(self.current_tab)
 
+    def _player(self) -> QWidget | None:
+        return self.current_tab.players()[1]
+
     @Slot(int)
     def _on_tab_changed(self, _index: int) -> None:
         self.toasts.clear_offers()
+        QTimer.singleShot(0, self.toasts, self.toasts.place)  # once the tab has its layout
         self._show_enabled()
-
-    @Slot()
-    def _show_rings(self) -> None:
-        states = [(tab.title, tab.status) for tab in self.tabs.values()]
-        show_rings(self.tab_widget, states, self._phase)
-        if any(status == "running" for _, status in states) and self.isVisible():
-            self._spin.start()
-        else:
-            self._spin.stop()
-
-    @Slot()
-    def _on_spin(self) -> None:
-        self._phase = (self._phase + 1) % 12
-        self._show_rings()
 
     # --------------------------------------------------------------- document
     @Slot(object)
@@ -255,6 +243,7 @@ class MainWindow(QMainWindow):
         self._show_document()
         if topics is Topic.ALL:
             self._drop.shade.hide()
+            self.toasts.clear()  # they were about what was open before
 
     @Slot()
     def _on_title(self, _value: object = None) -> None:
@@ -267,7 +256,7 @@ class MainWindow(QMainWindow):
         self.menuBar().setCornerWidget(self.recording_label, Qt.Corner.TopRightCorner)
         self.recording_label.show()
         self._on_title()
-        self._show_rings()
+        self._rings.show()
         self._show_enabled()
 
     def _show_enabled(self) -> None:
@@ -300,11 +289,11 @@ class MainWindow(QMainWindow):
     @Slot(bool)
     def _on_run_finished(self, is_ok: bool) -> None:
         names, self._finished_steps = self._finished_steps, []
-        if is_ok and names:
+        if is_ok and names and names != [STEPS["prepare"].title]:  # that runs by itself
             title = f"{names[0]} finished" if len(names) == 1 else "All steps finished"
             detail = "" if len(names) == 1 else ", ".join(names)
             self.toasts.show(title, detail, action=self._way_on(len(names)))
-        self._show_rings()
+        self._rings.show()
 
     def _way_on(self, n_steps: int) -> tuple[str, Callable[[], object]] | None:
         """Return where to go after a run: the next tab, or Review after several steps."""
@@ -347,7 +336,7 @@ class MainWindow(QMainWindow):
         app = QApplication.instance()
         assert isinstance(app, QApplication)
         theme.apply(app, name, self)
-        self._show_rings()
+        self._rings.show()
 
     @Slot()
     def _on_system_scheme(self) -> None:
@@ -393,7 +382,7 @@ class MainWindow(QMainWindow):
             event.ignore()
             return
         self._remember()
-        self._spin.stop()
+        self._rings.stop()
         self.toasts.clear()
         self.log_panel.detach()
         event.accept()

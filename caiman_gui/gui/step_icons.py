@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QRectF, Qt
+from PySide6.QtCore import QObject, QRectF, Qt, QTimer, Slot
 from PySide6.QtGui import QColor, QIcon, QPainter, QPen, QPixmap
 
 from caiman_gui.gui import theme
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from PySide6.QtWidgets import QTabWidget
 
@@ -21,6 +21,7 @@ WORDS = {
     "running": "running",
 }
 _SIZE_PX = 16
+_SPIN_MS = 90
 
 
 def ring(status: str, colors: theme.Theme, phase: int = 0) -> QIcon:
@@ -31,12 +32,56 @@ def ring(status: str, colors: theme.Theme, phase: int = 0) -> QIcon:
     return out
 
 
-def show_rings(tabs: QTabWidget, states: Sequence[tuple[str, str]], phase: int) -> None:
-    """Show (title, status) of each tab as a ring in its title and in its tool tip."""
-    colors = theme.current()
-    for index, (title, status) in enumerate(states):
-        tabs.setTabIcon(index, ring(status, colors, phase))
-        tabs.setTabToolTip(index, f"{title}: {WORDS[status]}")
+class TabRings(QObject):
+    """Shows the state of each step as a ring in the title of its tab, and turns those that run.
+
+    Only what has changed is drawn: states are asked for on each edit, several times.
+
+    Parameters
+    ----------
+    tabs : QTabWidget
+    states : callable
+        Returns (title, status) of each tab.
+    """
+
+    def __init__(self, tabs: QTabWidget, states: Callable[[], Sequence[tuple[str, str]]]) -> None:
+        super().__init__(tabs)
+        self._tabs = tabs
+        self._states = states
+        self._phase = 0
+        self._shown: dict[int, tuple[object, ...]] = {}
+        self._spin = QTimer(self)
+        self._spin.setInterval(_SPIN_MS)
+        self._spin.timeout.connect(self._on_spin)
+
+    @Slot()
+    def show(self) -> None:
+        """Show the states as they are now."""
+        colors = theme.current()
+        states = self._states()
+        for index, (title, status) in enumerate(states):
+            phase = self._phase if status == "running" else 0
+            wanted = (title, status, phase, colors)
+            if self._shown.get(index) == wanted:
+                continue
+            self._shown[index] = wanted
+            self._tabs.setTabIcon(index, ring(status, colors, phase))
+            self._tabs.setTabToolTip(index, f"{title}: {WORDS[status]}")
+        if any(status == "running" for _, status in states) and self._tabs.isVisible():
+            if not self._spin.isActive():
+                self._spin.start()
+        else:
+            self._spin.stop()
+
+    @Slot()
+    def stop(self) -> None:
+        """Turn no ring any more."""
+        self._spin.stop()
+
+    @Slot()
+    def _on_spin(self) -> None:
+        self._phase = (self._phase + 1) % 12
+        self.show()
 
 
 def _draw(status: str, colors: theme.Theme, phase: int, ratio: float) -> QPixmap:

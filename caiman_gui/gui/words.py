@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from caiman_gui.params.run import all_specs
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
     from caiman_gui.project.model import ProjectState
 
 _UNITS = ("bytes", "kB", "MB", "GB", "TB")
+_LONG_PART = re.compile(r"\S{24}(?=\S)")
 
 
 def duration(seconds: float) -> str:
@@ -73,3 +75,8 @@ def recording_line(state: ProjectState) -> str:
         f"{shortened(state.recording.name, 48)}   {height} × {width} px, {n_frames:,} frames at "
         f"{number(state.frame_rate_hz)} Hz{assumed}"
     )
+
+
+def breakable(text: str) -> str:
+    """Let long words, such as names of files, go on in the next line."""
+    return _LONG_PART.sub("\\g<0>\N{ZERO WIDTH SPACE}", text)

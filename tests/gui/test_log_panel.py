@@ -106,3 +106,19 @@ def test_toasts_stack_and_the_oldest_goes(qtbot: QtBot) -> None:
     assert bottoms == sorted(bottoms)
     stack.clear()
     assert stack.toasts == []
+
+
+def test_toasts_leave_a_player_free(qtbot: QtBot) -> None:
+    host, player = QWidget(), QWidget()
+    player.setParent(host)
+    qtbot.addWidget(host)
+    host.resize(800, 600)
+    player.setGeometry(0, 480, 800, 100)
+    host.show()
+    stack = ToastStack(host, above=lambda: player)
+    toast = stack.show("Finished")
+    assert toast.geometry().bottom() < player.y()
+    player.hide()
+    stack.place()
+    assert toast.geometry().bottom() > player.y()
+    stack.clear()

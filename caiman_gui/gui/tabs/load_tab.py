@@ -45,12 +45,15 @@ class LoadTab(StepTab):
         These files, in this order, should be the recording.
     addRequested
         More files should be added to the recording.
+    maskRequested
+        A mask file should be chosen.
     """
 
     openRequested = Signal()
     folderRequested = Signal()
     demoRequested = Signal()
     addRequested = Signal()
+    maskRequested = Signal()
     pathsRequested = Signal(object)
     recentRequested = Signal(object)
 
@@ -130,6 +133,7 @@ class LoadTab(StepTab):
         self.masks.drawRequested.connect(self.view.set_tool)
         self.masks.regionsChanged.connect(self._on_regions)
         self.masks.vesselsRequested.connect(self._on_vessels)
+        self.masks.fileRequested.connect(self.maskRequested)
         self.view.exportRequested.connect(self.exportRequested)
         self.view.toolPutAway.connect(lambda: self.masks.set_tool(""))
         self.view.regionDrawn.connect(self._on_drawn)
@@ -254,7 +258,7 @@ class LoadTab(StepTab):
 
             notes += survey_warnings(survey, recording.n_frames)
         unique = dict.fromkeys(words.with_titles(note) for note in notes)
-        self.notes.setText("\n\n".join(unique))
+        self.notes.setText(words.breakable("\n\n".join(unique)))
         self.notes_card.setVisible(bool(notes))
 
     # -------------------------------------------------------------- reactions

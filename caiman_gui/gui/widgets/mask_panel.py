@@ -36,11 +36,14 @@ class MaskPanel(QWidget):
     regionsChanged : tuple of Region, str
         What should be drawn now, and what to call the change.
     vesselsRequested
+    fileRequested
+        An image should be chosen that says what is left out.
     """
 
     drawRequested = Signal(str)
     regionsChanged = Signal(object, str)
     vesselsRequested = Signal()
+    fileRequested = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -58,6 +61,13 @@ class MaskPanel(QWidget):
             self.tools[name] = button
             bar.addWidget(button)
         bar.addStretch(1)
+        self.file = QPushButton("Mask file …")
+        self.file.setProperty("flat", True)
+        self.file.setToolTip(
+            "Choose an image of the size of the recording: pixels that are not zero are left out"
+        )
+        self.file.clicked.connect(self.fileRequested)
+        bar.addWidget(self.file)
         self.vessels = QPushButton("Suggest vessels")
         self.vessels.setProperty("flat", True)
         self.vessels.setToolTip(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal, Slot
+from PySide6.QtCore import QEvent, QObject, QPoint, Qt, QTimer, Signal, Slot
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QToolButton, QVBoxLayout, QWidget
 
 from caiman_gui.gui import theme
@@ -93,13 +93,29 @@ class Toast(QFrame):
 
 
 class ToastStack(QObject):
-    """Places toasts above each other in the lower right corner of a widget."""
+    """Places toasts above each other in the lower right corner of a widget.
 
-    def __init__(self, host: QWidget, right_px: int = 0, bottom_px: int = 0) -> None:
+    Parameters
+    ----------
+    host : QWidget
+    right_px, bottom_px : int
+        Room for controls that must not be covered.
+    above : callable, optional
+        Returns a widget of the host that must not be covered either, such as a player, or None.
+    """
+
+    def __init__(
+        self,
+        host: QWidget,
+        right_px: int = 0,
+        bottom_px: int = 0,
+        above: Callable[[], QWidget | None] = lambda: None,
+    ) -> None:
         super().__init__(host)
         self._host = host
-        self._right = right_px  # room for controls that must not be covered
+        self._right = right_px
         self._bottom = bottom_px
+        self._above = above
         self.toasts: list[Toast] = []
         host.installEventFilter(self)
 
@@ -117,7 +133,7 @@ class ToastStack(QObject):
         while len(self.toasts) > _MOST:
             self.toasts[0].dismiss()
         toast.show()
-        self._place()
+        self.place()
         return toast
 
     def clear(self) -> None:
@@ -131,20 +147,9 @@ class ToastStack(QObject):
             if toast.is_offer:
                 toast.dismiss()
 
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if watched is self._host and event.type() == QEvent.Type.Resize:
-            self._place()
-        return False
-
-    @Slot(object)
-    def _on_closed(self, toast: Toast) -> None:
-        if toast in self.toasts:
-            self.toasts.remove(toast)
-            toast.deleteLater()
-            self._place()
-
-    def _place(self) -> None:
-        y = self._host.height() - self._bottom - _MARGIN_PX
+    def place(self) -> None:
+        """Move the messages to where they belong now, as after a change of tab."""
+        y = self._lower_edge()
         for toast in reversed(self.toasts):
             height = max(toast.sizeHint().height(), toast.heightForWidth(_WIDTH_PX))
             toast.resize(_WIDTH_PX, height)
@@ -152,3 +157,24 @@ class ToastStack(QObject):
             toast.move(self._host.width() - self._right - _WIDTH_PX - _MARGIN_PX, y)
             toast.raise_()
             y -= 8
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if watched is self._host and event.type() == QEvent.Type.Resize:
+            self.place()
+        return False
+
+    @Slot(object)
+    def _on_closed(self, toast: Toast) -> None:
+        if toast in self.toasts:
+            self.toasts.remove(toast)
+            toast.deleteLater()
+            self.place()
+
+    def _lower_edge(self) -> int:
+        edge = self._host.height() - self._bottom
+        widget = self._above()
+        if widget is not None and widget.isVisible():
+            top = widget.mapTo(self._host, QPoint(0, 0)).y()
+            if top > edge / 2:  # else there would be no room for messages
+                edge = min(edge, top)
+        return edge - _MARGIN_PX
