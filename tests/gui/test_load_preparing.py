@@ -11,6 +11,7 @@ import tifffile
 from PySide6.QtCore import QPointF, Qt
 from PySide6.QtWidgets import QLabel, QToolButton
 
+from caiman_gui.core.prepare.regions import Region
 from caiman_gui.gui.tabs.load_tab import LoadTab
 
 if TYPE_CHECKING:
@@ -292,3 +293,77 @@ def test_the_survey_draws_the_course_and_warns(
     with qtbot.waitSignal(ctx.surveys.surveyed, check_params_cb=lambda s: s is not None):
         open_movie(tmp_path / "m.tif")
     assert "saturated" in tab.notes.text()
+
+
+def test_what_is_left_out_shows_on_the_prepared_movie_at_the_same_moment(
+    qtbot: QtBot, opened: LoadTab, ctx: AppContext
+) -> None:
+    ctx.document.set_regions((Region("exclude", "rectangle", ((4.0, 6.0), (12.0, 16.0))),), "x")
+    wanted = {"prepare": {"trim_start_frames": 4, "bin_frames": 2}}
+    ctx.document.set_params(ctx.document.state.params.with_values(wanted))
+    as_recorded, as_prepared = opened.view.switches
+    opened.view.selection.set_frame(11)
+    qtbot.mouseClick(as_prepared, Qt.MouseButton.LeftButton)
+    assert ctx.selection.frame == 3
+    marked = opened.view.excluded.marked
+    assert marked is not None
+    np.testing.assert_array_equal(marked, ctx.document.state.excluded)
+    qtbot.mouseClick(as_recorded, Qt.MouseButton.LeftButton)
+    assert opened.view.selection.frame == 11
+    qtbot.mouseClick(as_prepared, Qt.MouseButton.LeftButton)
+    ctx.selection.set_frame(6)
+    qtbot.mouseClick(as_recorded, Qt.MouseButton.LeftButton)
+    assert opened.view.selection.frame == 16
+
+
+def test_another_recording_begins_at_its_beginning(
+    qtbot: QtBot, opened: LoadTab, open_movie: Callable[[Path], None], movie_file: Path
+) -> None:
+    opened.view.selection.set_frame(9)
+    qtbot.mouseClick(opened.view.switches[1], Qt.MouseButton.LeftButton)
+    other = movie_file.with_name("other.tif")
+    other.write_bytes(movie_file.read_bytes())
+    open_movie(other)
+    assert opened.view.current is opened.view.recorded
+    assert opened.view.selection.frame == 0
+    assert opened.view.switches[0].isChecked()
+
+
+def test_the_time_line_knows_a_recording_that_is_opened_again(
+    qtbot: QtBot, opened: LoadTab, ctx: AppContext, open_movie: Callable[[Path], None],
+    movie_file: Path,
+) -> None:  # fmt: skip
+    player = opened.view.recorded.player
+    assert player is not None
+    qtbot.waitUntil(lambda: ctx.surveys.survey is not None)
+    height = player.timeline.height()
+    open_movie(movie_file)
+    assert player.timeline.height() == height
+
+
+def test_long_names_of_arrays_do_not_widen_the_column(
+    qtbot: QtBot, tab: LoadTab, open_movie: Callable[[Path], None], tmp_path: Path
+) -> None:
+    path = tmp_path / "arrays.h5"
+    with h5py.File(path, "w") as file:
+        for name in ("a" * 80, "b" * 80):
+            file[name] = np.zeros((30, 8, 9), np.uint16)
+    open_movie(path)
+    qtbot.waitUntil(lambda: tab.reading_card.isVisible())
+    inner = tab.side_scroll.widget()
+    assert inner is not None
+    assert inner.minimumSizeHint().width() <= tab.side_scroll.viewport().width()
+
+
+def test_a_measured_preparation_can_be_undone(
+    qtbot: QtBot, opened: LoadTab, ctx: AppContext
+) -> None:
+    params = ctx.document.state.params.with_value("prepare.exclude_bad_pixels", True)
+    ctx.document.set_params(params, "Bad pixels")
+    qtbot.waitUntil(lambda: ctx.document.state.findings is not None, timeout=10_000)
+    qtbot.waitUntil(lambda: not ctx.tasks.tasks)
+    ctx.document.undo_stack.undo()
+    assert not ctx.document.state.params.prepare.exclude_bad_pixels
+    assert not ctx.document.undo_stack.canUndo()
+    ctx.document.undo_stack.redo()
+    assert ctx.document.state.findings is not None

@@ -23,9 +23,14 @@ from caiman_gui.gui.widgets.movie_view import MovieView
 from caiman_gui.gui.widgets.region_layer import RegionLayer
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from caiman_gui.app.context import AppContext
     from caiman_gui.core.survey import Survey
     from caiman_gui.project.model import ProjectState
+
+#: How much of the image regions that are left out hide, of 255.
+_SEE_THROUGH = 70
 
 
 class LoadView(QWidget):
@@ -58,6 +63,8 @@ class LoadView(QWidget):
         self.prepared = MovieView(ctx, "raw")
         self.crop = CropBox(self.recorded.view)
         self.regions = RegionLayer(self.recorded.view)
+        self.excluded = RegionLayer(self.prepared.view)
+        self._files: tuple[Path, ...] = ()
         assert self.recorded.traces is not None
         self.recorded.traces.toolTaken.connect(self._put_away)
         self.crop.marginsChanged.connect(self.marginsChanged)
@@ -98,7 +105,7 @@ class LoadView(QWidget):
             group.addButton(button, index)
             row.addWidget(button)
             self.switches.append(button)
-        group.idClicked.connect(self.show_prepared)
+        group.idClicked.connect(self._on_switch)
         row.addStretch(1)
         self.crop_button = QToolButton()
         self.crop_button.setText("Crop")
@@ -134,6 +141,22 @@ class LoadView(QWidget):
         for button in (self.crop_button, self.whole_button):
             button.setEnabled(not index)
 
+    @Slot(int)
+    def _on_switch(self, index: int) -> None:
+        """Show the other movie at the same moment, so that the two can be compared."""
+        was_prepared = self.stack.currentIndex() == 1
+        recording = self._ctx.document.state.recording
+        if recording is not None and was_prepared != bool(index):
+            wanted = self._ctx.document.state.params.prepare
+            first, step = wanted.trim_start_frames, wanted.bin_frames
+            if was_prepared:
+                bins = (self.selection.frame - first) // step
+                if bins != self._ctx.selection.frame:  # else it is within the frame shown already
+                    self.selection.set_frame(first + self._ctx.selection.frame * step)
+            else:
+                self._ctx.selection.set_frame((self.selection.frame - first) // step)
+        self.show_prepared(index)
+
     def set_tool(self, tool: str) -> None:
         """Take a tool for drawing regions into the hand; empty: none."""
         if tool:
@@ -146,10 +169,18 @@ class LoadView(QWidget):
         """Show another recording, or the same one prepared otherwise."""
         state = self._ctx.document.state
         recording = state.recording
+        files = recording.paths if recording is not None else ()
+        if files != self._files:
+            self._files = files
+            self.show_prepared(False)
+            self.selection.set_frame(0)
         self.selection.limit(recording.n_frames if recording is not None else None, ())
         self.recorded.reload()
         self.prepared.reload()
         self.show_state(state)
+        # The time line has forgotten what was known; it may be the same recording once more, or
+        # one that was looked through before anybody looked at this tab.
+        self.show_survey(self._ctx.surveys.survey)
 
     def show_state(self, state: ProjectState) -> None:
         """Show what is left out of the recording."""
@@ -165,6 +196,7 @@ class LoadView(QWidget):
         self.whole_button.setVisible(any(margins))
         self.regions.set_regions(state.regions)
         self.regions.set_pixels(state.bad_pixels)
+        self.excluded.set_pixels(state.excluded, _SEE_THROUGH)
         player = self.recorded.player
         assert player is not None
         player.timeline.set_trim(

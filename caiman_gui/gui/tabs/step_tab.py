@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from caiman_gui.params.base import ParamModel
     from caiman_gui.params.run import RunParams
 
-SIDE_WIDTH_PX = 340
+SIDE_WIDTH_PX = 360
 
 
 class StepTab(QWidget):

@@ -20,12 +20,13 @@ _NAME_PX = 104
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of the table; ``edit`` names the parameter that overrules it."""
+    """One line of the table; ``edit`` names the parameter that overrules it, ``tip`` explains."""
 
     name: str
     value: str
     source: str = ""
     edit: str = ""
+    tip: str = ""
 
 
 class FactsTable(QWidget):
@@ -60,7 +61,8 @@ class FactsTable(QWidget):
             self._grid.addWidget(theme.label(line.name, "muted"), row, 0, top)
             text = f"{line.value} ({line.source})" if line.source else line.value
             role = "warning" if line.source == "assumed" else ""
-            value = theme.label(text, role, wrap=True)
+            value = theme.label(words.breakable(text), role, wrap=True)
+            value.setToolTip(line.tip)
             value.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
             self._grid.addWidget(value, row, 1)
             if line.edit:
@@ -87,7 +89,11 @@ def recording_lines(state: ProjectState) -> list[Line]:
     lines = [
         Line("Format", recording.format or "not known"),
         Line("Frames", f"{recording.n_frames:,}"),
-        Line("Field of view", _field(recording.height, recording.width, size)),
+        Line(
+            "Field of view",
+            _field(recording.height, recording.width, size),
+            tip="Height × width",
+        ),
         Line("Stored as", recording.dtype),
         Line("Duration", words.duration(recording.n_frames / state.recorded_rate_hz)),
         Line(

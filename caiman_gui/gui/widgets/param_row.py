@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 #: Room for the frame, padding and scroll bar of an open list.
 _LIST_MARGIN_PX = 40
+#: Room for the longest unit, so that all editors end below each other.
+_UNIT_PX = 52
 _UNITS = {"_px": "µm", "_frames": "s"}
 
 
@@ -155,7 +157,7 @@ class ParamRow(QObject):
         layout.setSpacing(4)
         layout.addWidget(self.editor, 1)
         if self.spec.unit:
-            self.unit.setFixedWidth(44 if len(self.spec.unit) < 5 else 52)
+            self.unit.setFixedWidth(_UNIT_PX)
             layout.addWidget(self.unit)
         layout.addWidget(self.reset)
         return box

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QGridLayout, QLineEdit, QWidget
+from PySide6.QtWidgets import QComboBox, QGridLayout, QLineEdit, QWidget
 
 from caiman_gui.gui import theme
 from caiman_gui.gui.widgets.param_row import ChoiceBox
@@ -37,6 +37,12 @@ class ReadingPanel(QWidget):
         self.axes = QLineEdit()
         self.channel = ChoiceBox()
         self.plane = ChoiceBox()
+        for box in (self.dataset, self.channel, self.plane):
+            # Long names of arrays must not make the column wider than it is.
+            box.setMinimumContentsLength(8)
+            box.setSizeAdjustPolicy(
+                QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+            )
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setHorizontalSpacing(8)

@@ -64,8 +64,7 @@ class RegionLayer(QObject):
             item.setBrush(fill)
             item.setZValue(30)
         spot = QColor(color)
-        table = np.array([[0, 0, 0, 0], [spot.red(), spot.green(), spot.blue(), 190]], np.uint8)
-        self._pixels.setLookupTable(table)
+        self._spot = (spot.red(), spot.green(), spot.blue())
         self._pixels.setZValue(29)
         for item in (self._pixels, self._shapes, self._sketch):
             view.view.addItem(item, ignoreBounds=True)
@@ -75,6 +74,12 @@ class RegionLayer(QObject):
     def tool(self) -> str:
         """What is drawn by dragging: ``freehand``, ``rectangle``, ``ellipse`` or nothing."""
         return self._tool
+
+    @property
+    def marked(self) -> NDArray[np.bool_] | None:
+        """Pixels (H, W) that are marked; None: none."""
+        image = self._pixels.image
+        return image > 0 if image is not None else None
 
     def set_tool(self, tool: str) -> None:
         """Take a tool into the hand, or put it away with an empty string."""
@@ -96,11 +101,13 @@ class RegionLayer(QObject):
             path.addPath(_path_of(region.shape, region.points))
         self._shapes.setPath(path)
 
-    def set_pixels(self, mask: NDArray[np.bool_] | None) -> None:
-        """Mark single pixels (H, W), such as dead ones."""
+    def set_pixels(self, mask: NDArray[np.bool_] | None, opacity: int = 190) -> None:
+        """Mark single pixels (H, W), such as dead ones; large areas are better seen through."""
         if mask is None:
             self._pixels.clear()
         else:
+            table = np.array([[0, 0, 0, 0], [*self._spot, opacity]], np.uint8)
+            self._pixels.setLookupTable(table)
             self._pixels.setImage(mask.astype(np.uint8), levels=(0, 1), autoLevels=False)
 
     # ----------------------------------------------------------------- events
