@@ -102,8 +102,7 @@ def extract_sources(
     )  # fmt: skip
     if is_filtered:
         movie = HighpassMovie(movie, HIGHPASS_DIAMETERS * diameter)
-    n_passes = params.sweeps + 1
-    share = 1.0 / (n_passes + 3)  # reading once, searching about twice that, then the passes
+    share = 1.0 / (params.sweeps + 4)  # reading once, searching about twice that, then the passes
     read = partial(
         bin_movie, movie, decay_frames=decay_frames, diameter_px=diameter,
         n_threads=plan.n_threads, n_ahead=plan.n_ahead,
@@ -126,23 +125,38 @@ def extract_sources(
     refiner = Refiner(
         movie, mean, noise, trusted, decay_frames, reach_px(diameter), plan.n_threads, plan.n_ahead
     )
-    for i in range(params.sweeps):
-        part = SubContext(ctx, (3 + i) * share, (4 + i) * share)
-        model = refiner.sweep(model, ctx=part, message=f"Refining, round {i + 1}")
-        model = without_empty(model)
-        model = merged(model, merge_corr=params.merge_corr, decay_frames=decay_frames)
-        report(model, fov_shape, on_found)
-    part = SubContext(ctx, 1 - share, 1)
-    model = refiner.update_traces(model, ctx=part, message="Final traces")
-    model = without_empty(model)
-    model = model.select(trustworthy(model, diameter_px=diameter, decay_frames=decay_frames))
-    model = model.select(np.argsort(-model.traces.std(axis=1), kind="stable"))
-    model = model.select(np.arange(min(model.size, params.max_components)))
+    rest = SubContext(ctx, 3 * share, 1)
+    model = _refine_on_movie(model, refiner, params, rest, on_found)
     if model.size == 0:
         raise nothing_found()
     report(model, fov_shape, on_found)
     log.info("%d components on a field of %d x %d px", model.size, *fov_shape)
     return _as_components(model, mean, fov_shape)
+
+
+def _refine_on_movie(
+    model: Model,
+    refiner: Refiner,
+    params: SourceParams,
+    ctx: TaskContext,
+    on_found: Callable[[NDArray[np.float32]], None] | None,
+) -> Model:
+    """Refine a model on all frames, and keep the best of its trustworthy components."""
+    decay_frames, fov_shape = refiner.decay_frames, refiner.movie.shape[1:]
+    n_passes = params.sweeps + 1
+    for i in range(params.sweeps):
+        part = SubContext(ctx, i / n_passes, (i + 1) / n_passes)
+        model = refiner.sweep(model, ctx=part, message=f"Refining, round {i + 1}")
+        model = without_empty(model)
+        model = merged(model, merge_corr=params.merge_corr, decay_frames=decay_frames)
+        report(model, fov_shape, on_found)
+    part = SubContext(ctx, 1 - 1 / n_passes, 1)
+    model = refiner.update_traces(model, ctx=part, message="Final traces")
+    model = without_empty(model)
+    diameter = params.neuron_diameter_px
+    model = model.select(trustworthy(model, diameter_px=diameter, decay_frames=decay_frames))
+    model = model.select(np.argsort(-model.traces.std(axis=1), kind="stable"))
+    return model.select(np.arange(min(model.size, params.max_components)))
 
 
 def near_passing(summary: SummaryImages, params: SourceParams) -> NDArray[np.bool_]:

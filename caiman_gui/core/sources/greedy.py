@@ -48,6 +48,7 @@ _LEAST_AREA = 0.15
 _SHARE = 0.2
 #: Rows of the field that are smoothed at a time.
 BAND_ROWS = 4
+_PIECE = 2048  # pixels per piece of work
 
 
 class GreedySearch:
@@ -79,18 +80,8 @@ class GreedySearch:
         self._shape = fov_shape
         self._ctx = ctx
         self._diameter = diameter_px
-        n_bins = residual.shape[1]
-        length = max(1, min(n_bins, int(np.ceil(3 * decay_bins))))
-        decay = np.exp(-np.arange(length) / max(decay_bins, 1e-3))
-        decay = (decay / np.linalg.norm(decay)).astype(np.float32)
-        pieces = range(0, len(residual), 2048)
-
-        def smooth(first: int) -> None:
-            decay_filter(residual[first : first + 2048], decay)
-
-        for _ in thread_map(smooth, pieces, n_threads=n_threads, ctx=ctx):
-            pass
-        self._movie = residual.reshape(*fov_shape, n_bins)
+        smooth_over_transients(residual, decay_bins, n_threads=n_threads, ctx=ctx)
+        self._movie = residual.reshape(*fov_shape, residual.shape[1])
         self._kernel = gaussian_kernel(_SIGMA_DIAMETERS * diameter_px)
         self._low = np.zeros(fov_shape, np.float32)
         self._spread = np.zeros(fov_shape, np.float32)
@@ -244,6 +235,21 @@ class GreedySearch:
         cols = slice(max(left + int(inside[1][0]) - reach, 0),
                      min(left + int(inside[1][-1]) + reach + 1, width))  # fmt: skip
         self._rate(rows, cols, np.empty((rows.stop - rows.start, cols.stop - cols.start)))
+
+
+def smooth_over_transients(
+    movie: NDArray[np.float32], decay_bins: float, *, n_threads: int, ctx: TaskContext
+) -> None:
+    """Filter a movie (P, n) with the shape of a transient, in place; noise keeps its size."""
+    length = max(1, min(movie.shape[1], int(np.ceil(3 * decay_bins))))
+    decay = np.exp(-np.arange(length) / max(decay_bins, 1e-3))
+    decay = (decay / np.linalg.norm(decay)).astype(np.float32)
+
+    def smooth(first: int) -> None:
+        decay_filter(movie[first : first + _PIECE], decay)
+
+    for _ in thread_map(smooth, range(0, len(movie), _PIECE), n_threads=n_threads, ctx=ctx):
+        pass
 
 
 def _piece_at(image: NDArray[np.float32], row: int, col: int) -> NDArray[np.float32]:
