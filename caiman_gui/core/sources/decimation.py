@@ -70,9 +70,9 @@ class BinnedMovie:
 
     @property
     def block_frames(self) -> int:
-        """Bins per block."""
+        """All bins are one block: they lie in memory as they are needed."""
         n_bins: int = self.data.shape[1]
-        return min(256, n_bins)
+        return n_bins
 
     def frames(self, start: int, stop: int) -> NDArray[np.float32]:
         """Return bins start ... stop-1 as (n, H, W)."""

@@ -56,8 +56,13 @@ def project_block(
     last: int,
     at_support: NDArray[np.float64],
     traces: NDArray[np.float32],
+    start: int,
 ) -> None:
-    """Add one block (P, n) to the products of components first ... last-1, in place."""
+    """Add one block (P, n) to the products of components first ... last-1, in place.
+
+    It begins at frame ``start``. Layouts are the same however many blocks there are, so that
+    this is compiled once.
+    """
     n_frames = block.shape[1]
     for k in range(first, last):
         regressor = regressors[k]
@@ -73,7 +78,7 @@ def project_block(
                 trace[t] += weight * value
             at_support[i] += total
         for t in range(n_frames):
-            traces[k, t] = trace[t]
+            traces[k, start + t] = trace[t]
 
 
 @njit(cache=True, nogil=True, fastmath=True)
@@ -150,10 +155,12 @@ def collect(
             first: int,
             block: NDArray[np.float32] = block,
             part: NDArray[np.float32] = part,
-            out: NDArray[np.float32] = through[:, frames],
+            start: int = start,
         ) -> None:
             last = min(first + _PIECE, n_components)
-            project_block(block, mean, indptr, pixels, weights, part, first, last, at_support, out)
+            project_block(
+                block, mean, indptr, pixels, weights, part, first, last, at_support, through, start
+            )
 
         pieces = range(0, n_components, _PIECE)
         for _ in thread_map(work, pieces, n_threads=n_threads, ctx=ctx):
