@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from caiman_gui.errors import InputError
 from caiman_gui.io.array_choice import Content, Found
 from caiman_gui.io.h5.dataset import Dataset
-from caiman_gui.io.h5.file import File, Group
+from caiman_gui.io.h5.file import File
 from caiman_gui.io.h5.source import FormatError, UnsupportedError
 from caiman_gui.io.refusals import DAMAGE, damaged, in_words
 
@@ -92,7 +92,7 @@ def attribute(file: File, path: str, name: str) -> Any:
     try:
         item = file.get(path)
         return file.attributes(item).get(name) if item is not None else None
-    except (FormatError, UnsupportedError):
+    except DAMAGE:
         return None
 
 
@@ -100,10 +100,5 @@ def value(file: File, path: str) -> Any:
     """Return the small dataset at a path - text, number, several - or None."""
     try:
         return file.value(file.get(path))
-    except (*DAMAGE, FormatError, UnsupportedError):
+    except DAMAGE:
         return None
-
-
-def is_group(item: Any) -> bool:
-    """Whether an object of a file is a group."""
-    return isinstance(item, Group)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import itertools
 import threading
 from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor
 from math import prod
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from caiman_gui.core.parallel import cpu_count
 from caiman_gui.io.h5 import header
 from caiman_gui.io.h5.chunks import ChunkIndex, chunk_index
 from caiman_gui.io.h5.filters import undo, unknown_filter
@@ -28,6 +30,11 @@ if TYPE_CHECKING:
 
 #: Decoded chunks that are kept, bytes.
 _CACHE_BYTES = 2**26
+#: Decoding fewer bytes is faster without threads; all threads together decode no more than this.
+_WORTH_THREADS, _IN_FLIGHT_BYTES = 2**21, 2**28
+#: Decoding a chunk of fewer bytes takes no longer than handing it over.
+_WORTH_A_TASK = 2**15
+_MAX_THREADS = 4
 #: Bytes that compression may add to what it cannot compress, besides an eighth.
 _MAX_GROWTH = 2**16
 _ELSEWHERE = "datasets whose values lie in other files are not read"
@@ -142,16 +149,38 @@ class Dataset:
             range(part.start // side, -(-part.stop // side))
             for part, side in zip(box, self.layout.chunks, strict=True)
         ]
-        for place in itertools.product(*grid):
+
+        def put(place: tuple[int, ...]) -> None:
             # The part of the chunk that is wanted, in the chunk and in the box.
             inside, target = [], []
             for at, side, part in zip(place, self.layout.chunks, box, strict=True):
                 low, high = max(part.start, at * side), min(part.stop, (at + 1) * side)
                 inside.append(slice(low - at * side, high - at * side))
                 target.append(slice(low - part.start, high - part.start))
-            values = self._chunk(place, tuple(inside), dtype)
-            out[tuple(target)] = values
+            out[tuple(target)] = self._chunk(place, tuple(inside), dtype)
+
+        missing = []
+        for place in itertools.product(*grid):
+            if place in self._kept or not self.filters:
+                put(place)
+            else:
+                missing.append(place)
+        n_threads = self._count_threads(len(missing), dtype)
+        if n_threads > 1:
+            with ThreadPoolExecutor(n_threads, "h5-chunks") as pool:
+                for _ in pool.map(put, missing):
+                    pass
+        else:
+            for place in missing:
+                put(place)
         return out
+
+    def _count_threads(self, n_chunks: int, dtype: np.dtype) -> int:
+        """Threads to decode with: one where starting others would cost more than it gains."""
+        chunk_bytes = prod(self.layout.chunks) * dtype.itemsize
+        if n_chunks * chunk_bytes < _WORTH_THREADS or chunk_bytes < _WORTH_A_TASK:
+            return 1
+        return max(1, min(n_chunks, cpu_count(), _MAX_THREADS, _IN_FLIGHT_BYTES // chunk_bytes))
 
     def _chunk(
         self, place: tuple[int, ...], inside: tuple[slice, ...], dtype: np.dtype
@@ -168,13 +197,14 @@ class Dataset:
             return self._unwritten(dtype)
         n_bytes = prod(chunks) * dtype.itemsize
         is_plain = not self.filters or (self.layout.has_plain_edges and self._is_edge(place))
-        if is_plain:
+        if is_plain:  # the system keeps what is read; here only what has to be cut out of more
             row = n_bytes // chunks[0]
             first, last = inside[0].start, inside[0].stop
             data = self.source.read_values(found.address + first * row, (last - first) * row)
             values = np.frombuffer(data, dtype).reshape(last - first, *chunks[1:])
-            if (first, last) != (0, chunks[0]):
-                return values[(slice(None), *inside[1:])]
+            wanted = values[(slice(None), *inside[1:])]
+            if (first, last) != (0, chunks[0]) or 2 * wanted.size > values.size:
+                return wanted
         else:
             most = n_bytes + n_bytes // 8 + _MAX_GROWTH
             if found.n_bytes > most:

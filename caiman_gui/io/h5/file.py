@@ -47,10 +47,11 @@ class File:
 
     Attributes
     ----------
+    size, end : int
+        Bytes the file has, and those it should have.
     is_open_elsewhere : bool
         Whether a program that writes it has not closed it yet, or never did.
-    missing_bytes : int
-        Bytes that a complete file would have more.
+    root : Group or Dataset
 
     Raises
     ------

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _MAX_VALUES = 4_096
 _MAX_TEXT_BYTES = 2**16
 _MAX_ATTRIBUTES = 1_000
+#: Chunks of small datasets are larger than this only in damaged files.
+_MAX_CHUNK_BYTES = 2**24
 
 
 def read_attributes(source: Source, messages: Sequence[Message]) -> dict[str, Any]:
@@ -60,10 +62,6 @@ def read_value(dataset: Dataset) -> Any:
         return None
     stored = dataset.read(tuple(slice(0, n) for n in shape))
     return _understood(dataset.source, dataset.value_type, shape, stored.tobytes())
-
-
-#: Chunks of small datasets are larger than these only in damaged files.
-_MAX_CHUNK_BYTES = 2**24
 
 
 def _attribute_messages(source: Source, messages: Sequence[Message]) -> Iterator[bytes]:
