@@ -97,7 +97,7 @@ class ProjectService(QObject):
         def work(_task: Task) -> object:
             from caiman_gui.pipeline.workspace import look_at
 
-            return params, look_at(files, params)
+            return files, params, look_at(files, params)
 
         task = self._open(f"Open {files[0].name}", work, self._on_movies_refused)
         task.succeeded.connect(self._on_movies_opened)
@@ -250,11 +250,11 @@ class ProjectService(QObject):
             self._reporter.report(exc)
 
     @Slot(object)
-    def _on_movies_opened(self, result: tuple[RunParams, Looked]) -> None:
-        params, looked = result
+    def _on_movies_opened(self, result: tuple[tuple[Path, ...], RunParams, Looked]) -> None:
+        files, params, looked = result
         recording = looked.recording
         self._place(looked.into(ProjectState(params=params)), None, self.session.new_workspace())
-        self._settings.add_recent(recording.paths[0])
+        self._settings.add_recent(*files)
         if recording.notes:
             self._reporter.tell(f"{recording.name} was opened", "\n".join(recording.notes))
         self.opened.emit()

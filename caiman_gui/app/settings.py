@@ -32,6 +32,7 @@ class Settings(BaseModel):
     model_config = ConfigDict(validate_assignment=True, extra="forbid")
 
     theme: Literal["dark", "light", "system"] = "dark"
+    #: Newest first; the files of one recording in one text, a line each.
     recent_files: list[str] = Field(default_factory=list, max_length=MAX_RECENT)
     last_folder: str = ""
     #: Base64 of QMainWindow.saveGeometry() and saveState().
@@ -70,16 +71,22 @@ class Settings(BaseModel):
             return False
         return True
 
-    def add_recent(self, path: Path) -> None:
-        """Put a file on top of the recent ones, and remember its folder."""
-        text = str(path)
+    @property
+    def recent(self) -> list[tuple[Path, ...]]:
+        """What was opened, newest first: a project, a folder, or the files of one recording."""
+        return [tuple(map(Path, text.split("\n"))) for text in self.recent_files]
+
+    def add_recent(self, *paths: Path) -> None:
+        """Put a recording, or a project, on top of the recent ones, and remember its folder."""
+        text = "\n".join(map(str, paths))
         others = [name for name in self.recent_files if name != text]
         self.recent_files = [text, *others][:MAX_RECENT]
-        self.last_folder = str(path.parent)
+        self.last_folder = str(paths[0].parent)
 
-    def remove_recent(self, path: Path) -> None:
-        """Take a file that is gone from the list."""
-        self.recent_files = [name for name in self.recent_files if name != str(path)]
+    def remove_recent(self, *paths: Path) -> None:
+        """Take what is gone from the list."""
+        text = "\n".join(map(str, paths))
+        self.recent_files = [name for name in self.recent_files if name != text]
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject, QUrl, Slot
 from PySide6.QtGui import QDesktopServices
 
+from caiman_gui.gui import words
 from caiman_gui.gui.widgets.drop import PROJECT_SUFFIX, sort_files
 from caiman_gui.params.run import RunParams
 
@@ -172,14 +173,15 @@ class FileCommands(QObject):
                 self._ctx.projects.recover(item)
 
     @Slot(object)
-    def _on_recent(self, path: Path) -> None:
-        if path.exists():
-            self.open_paths([path])
+    def _on_recent(self, paths: tuple[Path, ...]) -> None:
+        gone = [path for path in paths if not path.exists()]
+        if not gone:
+            self.open_paths(paths)
             return
-        self._ctx.settings.remove_recent(path)
+        self._ctx.settings.remove_recent(*paths)
         self._ctx.reporter.tell(
             "File not found",
-            f"{path} was moved or deleted.",
+            f"{gone[0]} was moved or deleted.",
             "It was taken off the list.",
             "warning",
         )
@@ -187,11 +189,10 @@ class FileCommands(QObject):
     def fill_recent(self, menu: QMenu) -> None:
         """List the recent files."""
         menu.clear()
-        for name in self._ctx.settings.recent_files:
-            path = Path(name)
-            action = menu.addAction(path.name)
-            action.setToolTip(name)
-            action.triggered.connect(lambda _=False, p=path: self._on_recent(p))
+        for paths in self._ctx.settings.recent:
+            action = menu.addAction(words.of_files(paths).replace("&", "&&"))
+            action.setToolTip("\n".join(map(str, paths)))
+            action.triggered.connect(lambda _=False, p=paths: self._on_recent(p))
         if menu.isEmpty():
             menu.addAction("Nothing opened yet").setEnabled(False)
 

@@ -89,16 +89,18 @@ def _linked() -> list[FieldSpec]:
 
 def _change(spec: FieldSpec, before: Any, after: Any) -> str:
     unit = f" {spec.unit}" if spec.unit else ""
-    return f"{spec.title} {_word(spec, before)} → {_word(spec, after)}{unit}"
+    if before is None or after is None:  # only one of them is a number
+        return f"{spec.title} {_word(spec, before, unit)} → {_word(spec, after, unit)}"
+    return f"{spec.title} {_word(spec, before)} → {_word(spec, after, unit)}"
 
 
 def _value(params: RunParams, spec: FieldSpec) -> Any:
     return getattr(getattr(params, spec.group), spec.name)
 
 
-def _word(spec: FieldSpec, value: Any) -> str:
+def _word(spec: FieldSpec, value: Any, unit: str = "") -> str:
     if value is None:
         return "automatic"
     if str(value) in spec.labels:
-        return spec.labels[str(value)]
-    return f"{value:g}" if isinstance(value, float) else str(value)
+        return spec.labels[str(value)] + unit
+    return (f"{value:g}" if isinstance(value, float) else str(value)) + unit

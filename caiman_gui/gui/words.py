@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 from caiman_gui.params.run import all_specs
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
     from caiman_gui.project.model import ProjectState
 
 _UNITS = ("bytes", "kB", "MB", "GB", "TB")
@@ -56,6 +59,12 @@ def shortened(text: str, most: int) -> str:
         return text
     half = (most - 1) // 2
     return f"{text[:half]}…{text[-half:]}"
+
+
+def of_files(paths: Sequence[Path]) -> str:
+    """Return the name of what was opened: ``day1.tif``, ``day1.tif + 2 more``."""
+    name = shortened(paths[0].name or str(paths[0]), 48)
+    return name if len(paths) == 1 else f"{name} + {len(paths) - 1} more"
 
 
 def with_titles(text: str) -> str:

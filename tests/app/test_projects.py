@@ -144,6 +144,16 @@ def test_what_was_assumed_about_a_file_is_told(desk, tmp_path, qtbot) -> None:
     assert "frames" in desk.messages[0].detail
 
 
+def test_what_was_opened_is_remembered_as_a_whole(desk, movie, qtbot) -> None:
+    second = movie.with_name("day2.tif")
+    second.write_bytes(movie.read_bytes())
+    for paths in ([movie, second], [movie.parent]):
+        with qtbot.waitSignal(desk.projects.opened):
+            desk.projects.open_movies(paths)
+    assert desk.document.state.recording.paths == (movie, second)
+    assert desk.settings.recent == [(movie.parent,), (movie, second)]
+
+
 def test_the_newest_wish_is_opened(desk, movie, qtbot) -> None:
     second = movie.with_name("day2.tif")
     second.write_bytes(movie.read_bytes())

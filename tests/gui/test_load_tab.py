@@ -56,7 +56,7 @@ def test_recent_files_are_one_click_away(
     button = next(b for b in tab.recent.findChildren(QPushButton) if b.text() == "day1.tif")
     with qtbot.waitSignal(tab.recentRequested) as seen:
         qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
-    assert seen.args == [tmp_path / "day1.tif"]
+    assert seen.args == [(tmp_path / "day1.tif",)]
 
 
 def test_an_opened_movie_is_shown_with_what_it_says(

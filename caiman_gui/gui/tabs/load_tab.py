@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt, Signal, Slot
@@ -43,6 +42,8 @@ class LoadTab(StepTab):
         A button was pressed.
     pathsRequested : object
         These files, in this order, should be the recording.
+    recentRequested : tuple of Path
+        What was opened before should be opened again.
     addRequested
         More files should be added to the recording.
     maskRequested
@@ -171,17 +172,17 @@ class LoadTab(StepTab):
             widget = item.widget()
             if widget is not None:
                 widget.deleteLater()
-        names = self.ctx.settings.recent_files[:_MOST_RECENT]
-        if not names:
+        recent = self.ctx.settings.recent[:_MOST_RECENT]
+        if not recent:
             return
         self._recent.addWidget(theme.label("Recent", "heading"))
-        for name in names:
-            path = Path(name)
-            button = QPushButton(words.shortened(path.name, 48))
+        for paths in recent:
+            button = QPushButton(words.of_files(paths).replace("&", "&&"))
             button.setProperty("flat", True)
-            button.setToolTip(name)
-            theme.set_icon(button, "project" if path.suffix == ".cgproj" else "movie", "muted")
-            button.clicked.connect(lambda _=False, p=path: self.recentRequested.emit(p))
+            button.setToolTip("\n".join(map(str, paths)))
+            is_project = paths[0].suffix == ".cgproj"
+            theme.set_icon(button, "project" if is_project else "movie", "muted")
+            button.clicked.connect(lambda _=False, p=paths: self.recentRequested.emit(p))
             self._recent.addWidget(button, 0, Qt.AlignmentFlag.AlignLeft)
 
     def _show_state(self) -> None:
