@@ -26,7 +26,13 @@ from caiman_gui.cli.out_folder import (
 from caiman_gui.cli.program import INTERRUPTED
 from caiman_gui.core.parallel import cpu_count
 from caiman_gui.core.task import Cancelled, SubContext
-from caiman_gui.errors import CaimanGuiError, NoResultError, ParameterError, ResourceError
+from caiman_gui.errors import (
+    CaimanGuiError,
+    InputError,
+    NoResultError,
+    ParameterError,
+    ResourceError,
+)
 from caiman_gui.files import full_path
 from caiman_gui.logs import LEVELS, close_logging, setup_logging
 from caiman_gui.pipeline.measure import default_memory_bytes
@@ -86,6 +92,11 @@ class _Run:
     def workspace(self) -> Workspace:
         return Workspace(data_folder(self.out, self.name))
 
+    @property
+    def _can_go_on(self) -> bool:
+        """Whether a part of the work is done and kept."""
+        return bool(self.state.steps) or self.workspace.has_begun(self.state)
+
     def execute(self) -> int:
         ctx = ConsoleContext(self.console)
         try:
@@ -99,8 +110,10 @@ class _Run:
             self._save()
             self._say_stopped()
             return INTERRUPTED
-        except CaimanGuiError:
-            if not self.state.steps:
+        except CaimanGuiError as exc:
+            if isinstance(exc, ResourceError | InputError) and self._can_go_on:
+                self.console.say("The same command with --resume goes on from there.")
+            elif not self.state.steps:
                 self._leave_nothing()
             raise
         self._say_done()

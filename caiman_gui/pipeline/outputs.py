@@ -54,7 +54,8 @@ def write_project(state: ProjectState, out: Path, *, name: str, workspace: Works
     """
     from caiman_gui.project.store import save_project
 
-    save_project(project_path(out, name), state, workspace.data_files(state))
+    files = {**workspace.data_files(state), **workspace.spare_files(state)}
+    save_project(project_path(out, name), state, files)
     workspace.clean(state)
 
 

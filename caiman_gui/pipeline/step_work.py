@@ -10,8 +10,13 @@ import numpy as np
 from caiman_gui.core.checks import require_usable
 from caiman_gui.core.task import SubContext
 from caiman_gui.pipeline.steps import STEPS, movie_key, uses_filter
-from caiman_gui.pipeline.workspace import current_movie, raw_movie, working_movie
-from caiman_gui.project.model import CORRECTED_PREFIX, PREPARED_PREFIX
+from caiman_gui.pipeline.workspace import (
+    current_movie,
+    prepared_file,
+    raw_movie,
+    working_movie,
+)
+from caiman_gui.project.model import CORRECTED_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,7 +70,7 @@ def movie_file(name: str, key: str, state: ProjectState, workspace: Workspace) -
     the older one. Without motion correction, the first step that reads all frames keeps them.
     """
     if name == "summary" and "motion" not in state.steps:
-        return f"{PREPARED_PREFIX}{movie_key(state)}.cgm"
+        return prepared_file(state)
     if name != "motion":
         return ""
     file, count = f"{CORRECTED_PREFIX}{key}.cgm", 1

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from caiman_gui.errors import InputError, ResourceError
-from caiman_gui.project.model import MOVIE_PREFIXES
+from caiman_gui.project.model import MOVIE_PREFIXES, PREPARED_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,13 +76,26 @@ class Workspace:
             if record.file and self.path(record.file).is_file()
         }
 
+    def spare_files(self, state: ProjectState) -> dict[str, Path]:
+        """Return the movie stored for a step that did not come to its end, if there is one."""
+        if state.recording is None or "motion" in state.steps:
+            return {}
+        path = self.path(prepared_file(state))
+        return {"prepared": path} if path.is_file() else {}
+
     def clean(self, state: ProjectState) -> None:
-        """Remove stored movies that the state does not refer to."""
+        """Remove stored movies that neither the state refers to nor its next step can use."""
         wanted = {record.file for record in state.steps.values()}
+        wanted |= {path.name for path in self.spare_files(state).values()}
         for path in movie_files(self.folder):
             if path.name not in wanted and path.is_file():
                 with contextlib.suppress(OSError):  # still open elsewhere: the next clean gets it
                     path.unlink()
+
+    def has_begun(self, state: ProjectState) -> bool:
+        """Whether a step that did not come to its end has left something it can go on with."""
+        unfinished = (self.folder.glob(f".{prefix}*.part") for prefix in MOVIE_PREFIXES)
+        return bool(self.spare_files(state)) or any(any(found) for found in unfinished)
 
     def drop_unfinished(self, but: str) -> None:
         """Remove what interrupted steps have left, except what can become the file ``but``."""
@@ -91,6 +104,13 @@ class Workspace:
                 if not path.name.startswith(f".{but}."):
                     with contextlib.suppress(OSError):
                         path.unlink()
+
+
+def prepared_file(state: ProjectState) -> str:
+    """Name of the working copy of the prepared movie, which tells what it was made from."""
+    from caiman_gui.pipeline.steps import movie_key
+
+    return f"{PREPARED_PREFIX}{movie_key(state)}.cgm"
 
 
 def movie_files(folder: Path) -> list[Path]:

@@ -131,7 +131,8 @@ def save_project(path: Path, state: ProjectState, data_files: Mapping[str, Path]
             raise storage_error(exc, path) from exc
         raise
     heavy = {record.file for record in state.steps.values()}
-    _remove_stale(folder, {*names.values(), *heavy})
+    brought = {source.name for source in data_files.values()}
+    _remove_stale(folder, {*names.values(), *heavy, *brought})
 
 
 def load_project(path: Path) -> LoadedProject:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from importlib.util import find_spec
 from types import ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -138,6 +139,8 @@ class FakeSteps:
             ("caiman_gui.core.traces", "process_traces", self._traces),
         ):
             fake = ModuleType(module)
+            spec = find_spec(module)  # what lies inside the package stays as it is
+            fake.__path__ = (spec and spec.submodule_search_locations) or []
             setattr(fake, name, function)
             fake.decide = self._decide  # type: ignore[attr-defined]
             monkeypatch.setitem(sys.modules, module, fake)
