@@ -17,7 +17,7 @@ from caiman_gui.io.h5.source import FormatError, signature_at
 from caiman_gui.io.hdf5_facts import axis_letters, channel_names, frame_rate, pixel_size
 from caiman_gui.io.hdf5_walk import look_into, opening, told
 from caiman_gui.io.reader import FileFacts
-from caiman_gui.io.refusals import DAMAGE, require_sample_type
+from caiman_gui.io.refusals import DAMAGE, require_sample_type, unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -69,7 +69,8 @@ class ChunkedMovie:
         self.shape = (plan.n_frames, *plan.frame_shape)
         self.dtype = np.dtype(dataset.dtype).newbyteorder("=")
         self.facts = facts
-        self.close = on_close
+        self._on_close = on_close
+        self._is_closed = False
         self._kind = kind
         self._dataset = dataset
         self._plan = plan
@@ -78,6 +79,8 @@ class ChunkedMovie:
     def frames(self, start: int, stop: int) -> NDArray[np.generic]:
         """Return frames start ... stop-1 as an array (n, H, W)."""
         start, stop = max(0, start), min(stop, self.shape[0])
+        if self._is_closed:
+            raise unreadable(self.path, OSError("the file was closed"))
         out = np.empty((max(0, stop - start), *self.shape[1:]), self.dtype)
         first = start
         try:
@@ -90,6 +93,11 @@ class ChunkedMovie:
             which = f"frame {start}" if stop - start == 1 else f"frames {start} to {stop - 1}"
             raise told(self.path, self._kind, exc, f"{which} cannot be decoded") from exc
         return out
+
+    def close(self) -> None:
+        """Close the file."""
+        self._is_closed = True
+        self._on_close()
 
 
 def recognises(path: Path, head: bytes) -> bool:

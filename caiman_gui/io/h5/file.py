@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from caiman_gui.io.h5.dataset import Dataset
 from caiman_gui.io.h5.header import read_messages
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from caiman_gui.io.h5.header import Message
 
+T = TypeVar("T")
 _MAX_OBJECTS = 4_000
 _MAX_DEPTH = 24
 _MAX_SOFT_LINKS = 8
@@ -69,6 +71,8 @@ class File:
             self.is_open_elsewhere = first.is_open
             self._root_address = first.root
             self._objects: dict[int, Group | Dataset] = {}
+            self._attributes: dict[int, dict[str, Any]] = {}
+            self._known_links: dict[int, dict[str, Link]] = {}
             self.root = self._object(first.root)
         except BaseException:
             self._source.close()
@@ -99,7 +103,11 @@ class File:
 
     def attributes(self, item: Group | Dataset) -> dict[str, Any]:
         """Return the small attributes of an object, of those that can be read."""
-        return read_attributes(self._source, item.messages)
+        found = self._attributes.get(item.address)
+        if found is None:
+            found = read_attributes(self._source, item.messages)
+            _remember(self._attributes, item.address, found)
+        return found
 
     def walk(self) -> Iterator[tuple[str, Group | Dataset]]:
         """Yield (path, object), each once, nearest to the root first, up to some thousands.
@@ -163,12 +171,13 @@ class File:
 
     def _links(self, group: Group) -> dict[str, Link]:
         """Links by name; those before a damaged one."""
-        found: dict[str, Link] = {}
-        try:
-            for link in read_links(self._source, group.messages):
-                found.setdefault(link.name, link)
-        except ValueError:  # FormatError and UnsupportedError
-            return found
+        found = self._known_links.get(group.address)
+        if found is None:
+            found = {}
+            with suppress(ValueError):  # FormatError and UnsupportedError
+                for link in read_links(self._source, group.messages):
+                    found.setdefault(link.name, link)
+            _remember(self._known_links, group.address, found)
         return found
 
     def _object(self, address: int) -> Group | Dataset:
@@ -179,7 +188,12 @@ class File:
                 item = Group(address, messages)
             else:
                 item = Dataset(self._source, address, messages)
-            if len(self._objects) >= _MAX_KEPT:
-                self._objects = {}
-            self._objects[address] = item
+            _remember(self._objects, address, item)
         return item
+
+
+def _remember(kept: dict[int, T], address: int, item: T) -> None:
+    """Keep what was read, up to a limit."""
+    if len(kept) >= _MAX_KEPT:
+        kept.clear()
+    kept[address] = item

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from caiman_gui.io.h5.source import Source
 
 _MAX_VALUES = 4_096
-_MAX_TEXT_BYTES = 2**16
+#: Bytes of one text, and of all in a list together.
+_MAX_TEXT_BYTES, _MAX_TEXTS_BYTES = 2**16, 2**20
 _MAX_ATTRIBUTES = 1_000
 #: Chunks of small datasets are larger than this only in damaged files.
 _MAX_CHUNK_BYTES = 2**24
@@ -122,7 +123,13 @@ def _understood(source: Source, type_: ValueType, shape: tuple[int, ...], data: 
     if type_.kind == "text":
         values = [_decoded(item) for item in items]
     elif type_.kind == "long text":
-        values = [_decoded(_in_heap(source, item, 1)) for item in items]
+        values = []
+        n_bytes = 0
+        for item in items:
+            raw = _in_heap(source, item, 1)
+            n_bytes += len(raw)
+            require(n_bytes <= _MAX_TEXTS_BYTES, "a list of texts is too long")
+            values.append(_decoded(raw))
     elif type_.kind == "reference":
         values = [source.address(item, 0) for item in items]
     elif type_.kind == "long reference":
