@@ -29,6 +29,8 @@ from caiman_gui.io.formats import IMAGE_SUFFIXES, MOVIE_SUFFIXES
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from PySide6.QtGui import QShowEvent
+
     from caiman_gui.app.reporter import UserMessage
     from caiman_gui.app.tasks import TaskRunner
     from caiman_gui.params.recording import RawParams
@@ -273,12 +275,20 @@ class ShortcutSheet(_Sheet):
         inner = QWidget()
         inner.setObjectName("page")
         inner.setLayout(columns)
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setWidget(inner)
-        scroll.setMinimumSize(720, 520)
-        self.body.addWidget(scroll, 1)
+        self.keys = QScrollArea()
+        self.keys.setWidgetResizable(True)
+        self.keys.setWidget(inner)
+        self.keys.setMinimumSize(720, 520)
+        self.body.addWidget(self.keys, 1)
         self.add_close()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        inner = self.keys.widget()
+        assert inner is not None
+        # Only now are the fonts those of the style sheet: no text is cut off.
+        bar = self.keys.verticalScrollBar().sizeHint().width()
+        self.keys.setMinimumWidth(inner.minimumSizeHint().width() + bar)
 
 
 def _key_table(title: str, rows: Sequence[tuple[str, str]]) -> QWidget:

@@ -60,6 +60,13 @@ def test_an_error_without_report_copies_its_words(qtbot: QtBot) -> None:
     assert "No permission" in dialog.report_view.toPlainText()
 
 
+def test_the_sheet_is_as_wide_as_its_words(qtbot: QtBot, dark: None) -> None:
+    sheet = ShortcutSheet(shortcut_groups())
+    qtbot.addWidget(sheet)
+    sheet.show()
+    qtbot.waitUntil(lambda: sheet.keys.horizontalScrollBar().maximum() == 0)
+
+
 def test_the_sheet_shows_every_key(qtbot: QtBot) -> None:
     sheet = ShortcutSheet(shortcut_groups())
     qtbot.addWidget(sheet)

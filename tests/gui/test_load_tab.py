@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 from conftest import write_movie
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QLabel, QLineEdit, QPushButton
+from PySide6.QtWidgets import QLabel, QLineEdit, QPushButton, QToolButton, QWidget
 
+from caiman_gui.app.topics import Topic
 from caiman_gui.gui.presets import change_microscope
 from caiman_gui.gui.tabs.load_tab import LoadTab
 from caiman_gui.gui.widgets.drop import sort_files
@@ -164,3 +165,22 @@ def test_what_was_set_by_hand_survives_another_microscope() -> None:
     assert changed.sources.neuron_diameter_px == 7.0
     assert not any("Neuron diameter" in word for word in words)
     assert change_microscope(changed, "two-photon")[0] == own
+
+
+def test_tab_goes_from_the_files_to_the_pencils(
+    qtbot: QtBot, tab: LoadTab, movie_file: Path, open_movie: Callable[[Path], None]
+) -> None:
+    open_movie(movie_file)
+    tab.refresh(Topic.PARAMS)  # the pencils are made anew
+
+    def passed() -> list[str]:
+        names: list[str] = []
+        widget: QWidget = tab.files
+        while widget is not tab.preset:
+            widget = widget.nextInFocusChain()
+            if widget.isVisible() and isinstance(widget, QToolButton):
+                names.append(widget.accessibleName())
+        return [name for name in names if name.endswith("yourself")]
+
+    wanted = [f"Set the {name} yourself" for name in ("frame rate", "pixel size")]
+    qtbot.waitUntil(lambda: passed()[:2] == wanted)

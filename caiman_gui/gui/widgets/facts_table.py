@@ -57,6 +57,7 @@ class FactsTable(QWidget):
                 widget.hide()  # until it is deleted it would show through
                 widget.deleteLater()
         top = Qt.AlignmentFlag.AlignTop
+        former: QWidget = self
         for row, line in enumerate(lines):
             self._grid.addWidget(theme.label(line.name, "muted"), row, 0, top)
             text = f"{line.value} ({line.source})" if line.source else line.value
@@ -66,7 +67,10 @@ class FactsTable(QWidget):
             value.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
             self._grid.addWidget(value, row, 1)
             if line.edit:
-                self._grid.addWidget(self._pencil(line), row, 2, top)
+                pencil = self._pencil(line)
+                self._grid.addWidget(pencil, row, 2, top)
+                QWidget.setTabOrder(former, pencil)  # else they come last, as the newest
+                former = pencil
 
     def _pencil(self, line: Line) -> QToolButton:
         button = QToolButton()
