@@ -91,7 +91,7 @@ def given_params(arguments: argparse.Namespace, base: RunParams | None = None) -
             typed.setdefault(spec.group, {})[spec.name] = parse_value(spec, text)
         if twin_text is not None:
             twins.append((spec, _twin_number(spec, twin_text)))
-    params = params.with_values(typed)
+    params = _with_full_paths(params.with_values(typed))
     _require_available(params)
     return Given(params, tuple(twins), notes)
 
@@ -208,6 +208,14 @@ def _scale(spec: FieldSpec, params: RunParams, recording: RecordingRef) -> float
             f"Add --recording.frame-rate-hz, or use {spec.option}.",
         )
     return rate
+
+
+def _with_full_paths(params: RunParams) -> RunParams:
+    """Return parameters that hold wherever the program is started the next time."""
+    mask = params.prepare.exclude_file
+    if not mask:
+        return params
+    return params.with_value("prepare.exclude_file", str(full_path(Path(mask))))
 
 
 def _require_available(params: RunParams) -> None:

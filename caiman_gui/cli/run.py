@@ -37,7 +37,7 @@ from caiman_gui.files import full_path
 from caiman_gui.logs import LEVELS, close_logging, setup_logging
 from caiman_gui.pipeline.measure import default_memory_bytes
 from caiman_gui.pipeline.outputs import data_folder, write_outputs, write_project
-from caiman_gui.pipeline.preparation import survey_notes
+from caiman_gui.pipeline.preparation import mask_has_changed, survey_notes
 from caiman_gui.pipeline.report import make_report
 from caiman_gui.pipeline.runner import run_steps
 from caiman_gui.pipeline.steps import STEP_NAMES, STEPS, in_order
@@ -213,6 +213,8 @@ def _prepare(options: argparse.Namespace, console: Console) -> _Run:
         state = ProjectState()  # nothing of another movie can be used
     state = looked.into(state).with_params(params)
     require_frames(state)
+    if mask_has_changed(state):
+        state = looked.into(ProjectState()).with_params(params)  # nothing of the old one fits
     notes = (*notes, *survey_notes(state))
     names = _steps(options.steps, state)
     workspace = Workspace(data_folder(out, name))

@@ -12,6 +12,8 @@ from caiman_gui.core.prepare.movie import PreparedMovie
 from caiman_gui.core.prepare.plan import Preparation
 from caiman_gui.core.task import NULL_CONTEXT, SubContext, TaskContext
 from caiman_gui.errors import InputError
+from caiman_gui.files import exists, full_path
+from caiman_gui.pipeline.steps import StepStatus, status
 from caiman_gui.pipeline.workspace import recorded_movie, require_recording
 
 if TYPE_CHECKING:
@@ -70,23 +72,39 @@ def _bad_pixels(movie: Movie, ctx: TaskContext) -> NDArray[np.uint8]:
     return codes
 
 
-def _read_mask(path: Path, shape: tuple[int, int]) -> NDArray[np.bool_]:
-    """Read an image whose pixels are left out where they are not zero."""
-    from caiman_gui.files import full_path
-    from caiman_gui.io.formats import open_reader
+def mask_has_changed(state: ProjectState) -> bool:
+    """Tell whether the mask file now holds another mask than results were computed with.
 
-    reader = open_reader(full_path(path))
-    try:
-        if reader.shape[1:] != shape or reader.shape[0] != 1:
-            raise InputError(
-                "The mask does not fit the recording",
-                f"{path} holds {reader.shape[0]} image(s) of {reader.shape[1]} x "
-                f"{reader.shape[2]} px, the recording has {shape[0]} x {shape[1]} px.",
-                "Choose one image of the size of the recording, not cropped or binned.",
-            )
-        return np.asarray(reader.frames(0, 1)[0] != 0)
-    finally:
-        reader.close()
+    Raises
+    ------
+    InputError
+        If it cannot be read, is of another size, or is gone before it was ever read.
+    """
+    wanted = state.params.prepare.exclude_file
+    if not wanted:
+        return False
+    was_read = status("prepare", state) is StepStatus.DONE and state.findings is not None
+    if was_read and not exists(Path(wanted)):
+        return False  # the project was moved, and holds what it said
+    mask = _read_mask(Path(wanted), require_recording(state).shape[1:])
+    if not was_read or state.findings is None:
+        return False
+    return not np.array_equal(mask, (state.findings.excluded & Excluded.FILE) > 0)
+
+
+def _read_mask(path: Path, shape: tuple[int, int]) -> NDArray[np.bool_]:
+    """Read an image (H, W) whose pixels are left out where they are not zero."""
+    from caiman_gui.io.mask_image import read_mask
+
+    mask = read_mask(full_path(path))
+    if mask.shape != shape:
+        raise InputError(
+            "The mask does not fit the recording",
+            f"{path} holds {mask.shape[0]} x {mask.shape[1]} px, the recording has "
+            f"{shape[0]} x {shape[1]} px.",
+            "Choose an image of the size of the recording, not cropped or binned.",
+        )
+    return mask
 
 
 def survey_notes(state: ProjectState, ctx: TaskContext = NULL_CONTEXT) -> tuple[str, ...]:
