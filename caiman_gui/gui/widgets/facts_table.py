@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from caiman_gui.project.model import ProjectState
 
 _NAME_PX = 104
+#: Parameters that overrule what the files say.
+_EDITABLE = ("frame_rate_hz", "pixel_size_um", "indicator", "decay_time_s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,8 @@ class FactsTable(QWidget):
         self._grid.setHorizontalSpacing(8)
         self._grid.setColumnMinimumWidth(0, _NAME_PX)
         self._grid.setColumnStretch(1, 1)
+        # Made once: Tab comes to new buttons after all others of the window.
+        self._pencils = {name: self._pencil(name) for name in _EDITABLE}
 
     def set_lines(self, lines: Sequence[Line]) -> None:
         """Show other facts."""
@@ -55,9 +59,9 @@ class FactsTable(QWidget):
             widget = item.widget()
             if widget is not None:
                 widget.hide()  # until it is deleted it would show through
-                widget.deleteLater()
+                if widget not in self._pencils.values():
+                    widget.deleteLater()
         top = Qt.AlignmentFlag.AlignTop
-        former: QWidget = self
         for row, line in enumerate(lines):
             self._grid.addWidget(theme.label(line.name, "muted"), row, 0, top)
             text = f"{line.value} ({line.source})" if line.source else line.value
@@ -67,18 +71,18 @@ class FactsTable(QWidget):
             value.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
             self._grid.addWidget(value, row, 1)
             if line.edit:
-                pencil = self._pencil(line)
+                pencil = self._pencils[line.edit]
+                pencil.setToolTip(f"Set the {line.name.lower()} yourself")
+                pencil.setAccessibleName(pencil.toolTip())
                 self._grid.addWidget(pencil, row, 2, top)
-                QWidget.setTabOrder(former, pencil)  # else they come last, as the newest
-                former = pencil
+                pencil.show()
 
-    def _pencil(self, line: Line) -> QToolButton:
-        button = QToolButton()
+    def _pencil(self, name: str) -> QToolButton:
+        button = QToolButton(self)
         button.setProperty("role", "tiny")
         theme.set_icon(button, "pencil", "muted")
-        button.setToolTip(f"Set the {line.name.lower()} yourself")
-        button.setAccessibleName(button.toolTip())
-        button.clicked.connect(lambda: self.editRequested.emit(line.edit))
+        button.clicked.connect(lambda: self.editRequested.emit(name))
+        button.hide()
         return button
 
 
