@@ -259,6 +259,31 @@ def test_what_is_not_read_is_told(tmp_path: Path) -> None:
     file.close()
 
 
+@pytest.mark.parametrize(
+    ("code", "codec"), [(32001, "blosc"), (32004, "lz4h5"), (32015, "zstd")], ids=str
+)
+def test_compression_that_the_library_has_only_as_plugins(
+    tmp_path: Path, code: int, codec: str
+) -> None:
+    import imagecodecs
+
+    encode = getattr(imagecodecs, f"{codec}_encode")
+    made = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    made.set_chunk((1, 13, 17))
+    made.set_filter(code, h5py.h5z.FLAG_OPTIONAL)
+    with h5py.File(tmp_path / "a.h5", "w") as h5:
+        space = h5py.h5s.create_simple(MOVIE.shape)
+        dataset = h5py.h5d.create(h5.id, b"mov", h5py.h5t.NATIVE_UINT16, space, made)
+        for number, frame in enumerate(MOVIE):
+            raw = frame.tobytes()
+            mask = number == 3  # left out where it gains nothing
+            stored = raw if mask else bytes(encode(raw))
+            dataset.write_direct_chunk((number, 0, 0), stored, filter_mask=int(mask))
+    file = File(tmp_path / "a.h5")
+    np.testing.assert_array_equal(whole(file.get("mov")), MOVIE)
+    file.close()
+
+
 def test_loops_and_cut_files_end_in_an_error(tmp_path: Path) -> None:
     path = tmp_path / "a.h5"
     with h5py.File(path, "w") as h5:
