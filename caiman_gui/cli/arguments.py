@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _UNITS = {"": 1, "b": 1}
 _UNITS |= {f"{p}{s}": 1000**n for n, p in enumerate("kmgt", 1) for s in ("", "b")}
 _UNITS |= {f"{p}ib": 1024**n for n, p in enumerate("kmgt", 1)}
-_LEAST_MEMORY = 256 * 2**20
+_LEAST_MEMORY = 256 * 10**6
 
 
 class Parser(argparse.ArgumentParser):
@@ -63,7 +63,7 @@ def memory_size(text: str) -> int:
     if value < _LEAST_MEMORY:
         raise ParameterError(
             "The memory budget is too small",
-            f"--memory {text} is {value} bytes; at least {_LEAST_MEMORY} (256 MiB) are needed.",
+            f"--memory {text} is {value} bytes; at least 256MB are needed.",
             "Give more, or leave the option out.",
         )
     return value
@@ -82,6 +82,15 @@ def positive(option: str) -> Callable[[str], int]:
         return int(text)
 
     return convert
+
+
+def movie(text: str) -> Path:
+    """Return a movie as typed; an empty word would mean the folder the user is in."""
+    if not text.strip():
+        raise ParameterError(
+            "No movie was named", f"MOVIE {text!r} is empty.", "Name a movie file or its folder."
+        )
+    return Path(text)
 
 
 def folder(text: str) -> Path:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from caiman_gui.cli.arguments import Parser, parse
+from caiman_gui.cli.arguments import Parser, movie, parse
 from caiman_gui.cli.options import add_parameter_options, given_params
 from caiman_gui.files import full_path
 from caiman_gui.pipeline.workspace import look_at
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from caiman_gui.cli.program import OpenWindow
     from caiman_gui.params.run import RunParams
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 def main(arguments: list[str], open_window: OpenWindow | None = None) -> int:
     """Print the description of a recording; return the exit code."""
     parser = Parser("info", "Say what is known about a movie, and where each value comes from.")
-    parser.add_argument("movies", nargs="+", type=Path, metavar="MOVIE", help="in order of time")
+    parser.add_argument("movies", nargs="+", type=movie, metavar="MOVIE", help="in order of time")
     parser.add_argument("--json", action="store_true", help="for programs")
     add_parameter_options(parser, ("recording", "raw"))
     options = parse(parser, arguments)

@@ -16,6 +16,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LOG_NAME = "run.log"
+#: Of a movie's name, so many bytes name its project: 255 is what file systems allow.
+_LONGEST_NAME = 200
+
+
+def project_name(movie: Path) -> str:
+    """Name of the project made of a movie: that of the movie, as far as it may be one."""
+    name = movie.stem if movie.name != ".." else movie.resolve().stem
+    while len(name.encode(errors="replace")) > _LONGEST_NAME:
+        name = name[:-1]
+    return name or "recording"
 
 
 def require_free(out: Path, options: argparse.Namespace) -> None:

@@ -7,16 +7,16 @@ import logging
 import os
 import threading
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from caiman_gui.cli.arguments import Parser, folder, memory_size, parse, positive
+from caiman_gui.cli.arguments import Parser, folder, memory_size, movie, parse, positive
 from caiman_gui.cli.console import Console, ConsoleContext
 from caiman_gui.cli.interrupt import Abandoned, run_interruptible
 from caiman_gui.cli.lock import folder_lock
 from caiman_gui.cli.options import add_parameter_options, given_params, resolve_twins
 from caiman_gui.cli.out_folder import (
     LOG_NAME,
+    project_name,
     remove_results,
     remove_unfinished,
     require_free,
@@ -41,11 +41,12 @@ from caiman_gui.pipeline.preparation import mask_has_changed, survey_notes
 from caiman_gui.pipeline.report import make_report
 from caiman_gui.pipeline.runner import run_steps
 from caiman_gui.pipeline.steps import STEP_NAMES, STEPS, in_order
-from caiman_gui.pipeline.workspace import Workspace, look_at, require_frames
+from caiman_gui.pipeline.workspace import Workspace, look_at, require_enough_left
 from caiman_gui.project.model import ProjectState
 
 if TYPE_CHECKING:
     import argparse
+    from pathlib import Path
 
     from caiman_gui.cli.program import OpenWindow
 
@@ -198,7 +199,7 @@ def _prepare(options: argparse.Namespace, console: Console) -> _Run:
     """Check everything that can be checked before any work, cheapest first."""
     out = full_path(options.out)
     paths = [full_path(path) for path in options.movies]
-    name = paths[0].stem
+    name = project_name(paths[0])
     require_free(out, options)
     require_outside(paths, out, name)
     state = stored_state(out, name) if options.resume else ProjectState()
@@ -212,7 +213,7 @@ def _prepare(options: argparse.Namespace, console: Console) -> _Run:
     if state.recording is not None and state.reading != new.reading:
         state = ProjectState()  # nothing of another movie can be used
     state = looked.into(state).with_params(params)
-    require_frames(state)
+    require_enough_left(state)
     if mask_has_changed(state):
         state = looked.into(ProjectState()).with_params(params)  # nothing of the old one fits
     notes = (*notes, *survey_notes(state))
@@ -280,7 +281,7 @@ def _parser() -> Parser:
         epilog="Lengths in pixels (-px) can be given in micrometres (-um), durations in frames "
         "(-frames)\nin seconds (-s), once pixel size and frame rate are known.",
     )
-    parser.add_argument("movies", nargs="+", type=Path, metavar="MOVIE", help="in order of time")
+    parser.add_argument("movies", nargs="+", type=movie, metavar="MOVIE", help="in order of time")
     parser.add_argument("-o", "--out", type=folder, required=True, help="folder for the results")
     add_run_options(parser)
     add_parameter_options(parser)

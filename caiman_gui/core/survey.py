@@ -296,12 +296,13 @@ def survey_warnings(survey: Survey, n_frames: int) -> tuple[str, ...]:
     ----------
     survey : Survey
     n_frames : int
-        Of the recording.
+        That are left after trimming and binning.
     """
     found = []
     if n_frames < FEW_FRAMES:
         found.append(
-            f"The movie has only {n_frames} frames: results from so few frames are uncertain."
+            f"The movie has only {n_frames} frame{'s' if n_frames != 1 else ''}: results from so "
+            "few frames are uncertain."
         )
     if survey.missing_share > 0:
         found.append(
@@ -366,4 +367,5 @@ def _odd_frames(survey: Survey) -> list[str]:
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.2g} %"
+    percent = 100 * share
+    return f"{percent:.2g} %" if percent < 10 else f"{percent:.0f} %"

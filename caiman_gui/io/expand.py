@@ -97,7 +97,7 @@ def _from_listing(folder: Path) -> Source:
         return Source(tuple(movies), folder=folder)
     raise InputError(
         "No movie in this folder",
-        f"{folder} holds {_count(visible)}, none of them a movie.",
+        f"{folder} holds {_count(visible)}.",
         "Choose the folder that holds the movie files, or the files themselves.",
     )
 
@@ -129,4 +129,10 @@ def _are_single_images(files: Sequence[Path]) -> bool:
 
 
 def _count(files: Sequence[Path]) -> str:
-    return "nothing" if not files else "1 file" if len(files) == 1 else f"{len(files):,} files"
+    if not files:
+        return "no files"
+    return (
+        f"{len(files):,} files, none of them a movie"
+        if len(files) > 1
+        else (f"only {files[0].name}, which is no movie")
+    )

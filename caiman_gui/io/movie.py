@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from bisect import bisect_right
+from dataclasses import replace
 from functools import partial
 from itertools import accumulate
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ from caiman_gui.io.description import RecordingInfo, describe
 from caiman_gui.io.expand import expand
 from caiman_gui.io.formats import open_reader
 from caiman_gui.io.parts import Part, PartPool
-from caiman_gui.io.reader import ReadChoice
+from caiman_gui.io.reader import RAW_FORMAT, ReadChoice
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -103,7 +104,9 @@ def open_movie(paths: Sequence[Path], choice: ReadChoice | None = None) -> Movie
             for open_part in _openers(source, choice if choice is not None else ReadChoice()):
                 pool.add(Part(open_part, open_part()))
                 _require_same_kind(pool.parts[0], pool.parts[-1])
-        movie = MovieFile(pool, describe(sources, pool.parts))
+        info = describe(sources, pool.parts)
+        unused = _unused(pool.parts[0], choice or ReadChoice())
+        movie = MovieFile(pool, replace(info, notes=(*info.notes, *unused)))
         opened.pop_all()
     return movie
 
@@ -127,6 +130,19 @@ def _require_storable_name(path: Path) -> None:
             f"{str(path).encode(errors='replace').decode()} holds bytes that are no letters (?).",
             "Rename the file or its folder.",
         ) from exc
+
+
+def _unused(part: Part, choice: ReadChoice) -> tuple[str, ...]:
+    """Tell of choices that were made, but that this kind of file does not leave."""
+    name, facts = part.path.name, part.facts
+    notes = []
+    if choice.dataset and not facts.datasets:
+        notes.append(f"{name} holds no datasets to choose from: the one chosen is not looked for.")
+    if choice.axes and choice.axes.upper() != facts.axes.upper():
+        notes.append(f"{name} itself tells its axes: the order chosen for them is not used.")
+    if choice.raw is not None and facts.format != RAW_FORMAT:
+        notes.append(f"{name} describes itself: the geometry of raw data is not used.")
+    return tuple(notes)
 
 
 def _require_same_kind(first: Part, other: Part) -> None:

@@ -8,13 +8,8 @@ import numpy as np
 
 from caiman_gui.errors import InputError
 from caiman_gui.io.flat import FlatMovie, Layout, file_size
-from caiman_gui.io.reader import FileFacts, RawGeometry, ReadChoice
-from caiman_gui.io.refusals import (
-    require_choice,
-    require_frame_size,
-    require_sample_type,
-    truncated,
-)
+from caiman_gui.io.reader import RAW_FORMAT, FileFacts, RawGeometry, ReadChoice
+from caiman_gui.io.refusals import require_choice, require_frame_size, require_sample_type
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,6 +44,14 @@ def open_reader(path: Path, choice: ReadChoice) -> FrameReader:
     for word, wanted in (("channel", choice.channel), ("plane", choice.plane)):
         require_choice(path, word, wanted, 1)
     height, width = geometry.height_px, geometry.width_px
+    size, frame_bytes = file_size(path), height * width * dtype.itemsize
+    if size < geometry.header_bytes + frame_bytes:
+        raise InputError(
+            "The file is too small for the raw movie described",
+            f"{path} holds {size} bytes; the header and one frame of {height} x {width} px need "
+            f"{geometry.header_bytes + frame_bytes}.",
+            "Check width, height, sample type and header.",
+        )
     require_frame_size(path, _KIND, height, width, dtype)
     if geometry.header_bytes < 0 or geometry.gap_bytes < 0:
         raise InputError(
@@ -56,11 +59,8 @@ def open_reader(path: Path, choice: ReadChoice) -> FrameReader:
             f"{path}: a header of {geometry.header_bytes} and gaps of {geometry.gap_bytes} bytes.",
             "Give 0 where there is none.",
         )
-    size, frame_bytes = file_size(path), height * width * dtype.itemsize
     step = frame_bytes + geometry.gap_bytes
     n_frames, left = divmod(size - geometry.header_bytes + geometry.gap_bytes, step)
-    if n_frames < 1:
-        raise truncated(path, _KIND, 0, 1)
     notes: tuple[str, ...] = ()
     if left not in (0, geometry.gap_bytes):  # a gap may also follow the last frame
         notes = (
@@ -73,7 +73,7 @@ def open_reader(path: Path, choice: ReadChoice) -> FrameReader:
         geometry.header_bytes,
         (step, width * dtype.itemsize, dtype.itemsize),
     )
-    return FlatMovie(path, _KIND, layout, FileFacts(format="raw frames", notes=notes))
+    return FlatMovie(path, _KIND, layout, FileFacts(format=RAW_FORMAT, notes=notes))
 
 
 def _sample_type(path: Path, geometry: RawGeometry) -> np.dtype:

@@ -15,6 +15,8 @@ T = TypeVar("T")
 
 #: A larger frame is a damaged header rather than a camera.
 MAX_FRAME_BYTES = 2**30
+#: What files without a header are called.
+RAW_FORMAT = "raw frames"
 #: Types of samples that are a brightness, as ``dtype.str[1:]``.
 SAMPLE_TYPES = ("b1", "u1", "u2", "u4", "i1", "i2", "i4", "f2", "f4", "f8")
 

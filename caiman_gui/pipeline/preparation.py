@@ -113,7 +113,7 @@ def survey_notes(state: ProjectState, ctx: TaskContext = NULL_CONTEXT) -> tuple[
 
     with recorded_movie(state) as movie:
         found = survey(movie, ctx=ctx, n_thumbnails=0, budget_bytes=_SURVEY_BYTES)
-        return survey_warnings(found, movie.shape[0])
+        return survey_warnings(found, state.shape[0])
 
 
 def suggest_vessels(state: ProjectState, ctx: TaskContext) -> tuple[Region, ...]:

@@ -28,6 +28,7 @@ from caiman_gui.pipeline.workspace import (
     Workspace,
     current_movie,
     open_recording,
+    require_enough_left,
     require_recording,
 )
 from caiman_gui.project.model import StepRecord
@@ -113,6 +114,7 @@ def run_step(
     """
     step = step_named(name)
     require_recording(state)
+    require_enough_left(state)
     _require_upstream(name, state)
     key = actual_key(name, state)
     if not force and _is_present(name, key, state, workspace):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from caiman_gui.errors import InputError, ResourceError
+from caiman_gui.errors import DataError, InputError, ResourceError
 from caiman_gui.project.model import MOVIE_PREFIXES, PREPARED_PREFIX
 
 if TYPE_CHECKING:
@@ -225,6 +225,34 @@ def look_at(paths: tuple[Path, ...] | list[Path], params: RunParams | None = Non
 def require_frames(state: ProjectState) -> None:
     """Refuse a preparation that leaves nothing of the recording, with a DataError."""
     _ = state.shape
+
+
+def require_enough_left(state: ProjectState) -> None:
+    """Refuse a preparation that leaves too little of a recording which itself is large enough.
+
+    Raises
+    ------
+    DataError
+        Naming what there is, what is left and the limit.
+    """
+    from caiman_gui.core.checks import MIN_FRAMES, MIN_SIDE_PX
+
+    n_frames, height, width = state.shape
+    n_recorded, *sides = require_recording(state).shape
+    if n_frames < MIN_FRAMES <= n_recorded:
+        raise DataError(
+            "Too few frames are left of the movie",
+            f"Trimming and binning leave {n_frames} of {n_recorded}; at least {MIN_FRAMES} are "
+            "needed to tell activity from noise.",
+            "Leave out fewer frames, or use smaller bins.",
+        )
+    if min(height, width) < MIN_SIDE_PX <= min(sides):
+        raise DataError(
+            "Too little is left of the field of view",
+            f"Cropping and binning leave {height} x {width} of {sides[0]} x {sides[1]} px; each "
+            f"side needs at least {MIN_SIDE_PX} px.",
+            "Crop less, or use smaller bins.",
+        )
 
 
 def require_recording(state: ProjectState) -> RecordingRef:

@@ -192,7 +192,7 @@ def test_tiny_movies_are_looked_at_too(shape, dtype):
     got = survey(ArrayMovie(movie))
     assert got.sampled_frames.size == shape[0]
     assert got.histogram.sum() == movie.size
-    assert survey_warnings(got, shape[0])[0].startswith(f"The movie has only {shape[0]} frames")
+    assert survey_warnings(got, shape[0])[0].startswith(f"The movie has only {shape[0]} frame")
 
 
 def test_all_samples_missing():
