@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -80,7 +81,7 @@ class Dialogs:
         box = QMessageBox(self._parent)
         box.setIcon(QMessageBox.Icon.NoIcon)
         box.setWindowTitle("Unsaved changes")
-        box.setText(f"<b>Save your work on “{name}”?</b>")
+        box.setText(f"<b>Save your work on “{html.escape(name)}”?</b>")
         box.setInformativeText(
             "Without saving, what was done since the last save is lost. "
             "The movie itself is never changed."
@@ -230,9 +231,9 @@ class AboutDialog(_Sheet):
         self.body.addLayout(top)
         text = (
             "From a raw calcium-imaging movie to reviewed cells, traces and activity, "
-            "without writing code.<br><br>Methods: NoRMCorre (Pnevmatikakis & Giovannucci 2017), "
+            "without writing code.\n\nMethods: NoRMCorre (Pnevmatikakis & Giovannucci 2017), "
             "CNMF (Pnevmatikakis et al. 2016), OASIS (Friedrich, Zhou & Paninski 2017). "
-            "Please cite them with your results.<br><br>Free software under the BSD licence."
+            "Please cite them with your results.\n\nFree software under the BSD licence."
         )
         self.body.addWidget(theme.label(text, wrap=True))
         self.add_close()

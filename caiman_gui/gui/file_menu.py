@@ -42,6 +42,9 @@ class FileCommands(QObject):
         self._saving: Task | None = None
         ctx.projects.moviesMissing.connect(self._on_missing)
         ctx.projects.formatUnknown.connect(self._on_unknown)
+        ctx.projects.opened.connect(self._on_opened)
+        #: A parameter file that came with the movies being opened.
+        self._parameters: Path | None = None
 
     def connect_load_tab(self, tab: Any) -> None:
         """Wire the buttons of the Load tab."""
@@ -89,6 +92,7 @@ class FileCommands(QObject):
     @Slot(object)
     def reorder_movies(self, paths: Sequence[Path]) -> None:
         """Take these files, in this order, as the recording, and keep the parameters."""
+        self._parameters = None
         if self._may_replace():
             self._ctx.projects.open_movies(list(paths), self._ctx.document.state.params)
 
@@ -107,14 +111,22 @@ class FileCommands(QObject):
         if not paths:
             return
         found = sort_files(paths)
+        self._parameters = None
         if found.projects:
             if self._may_replace():
                 self._ctx.projects.open_project(found.projects[0])
         elif found.movies:
             if self._may_replace():
+                self._parameters = next(iter(found.parameters), None)
                 self._ctx.projects.open_movies(list(found.movies))
         else:
             self._take_parameters(found.parameters[0])
+
+    @Slot()
+    def _on_opened(self) -> None:
+        path, self._parameters = self._parameters, None
+        if path is not None:
+            self._take_parameters(path)
 
     def _take_parameters(self, path: Path) -> None:
         """Take the parameters of a JSON file over, ours or CaImAn's, as one edit."""
@@ -141,6 +153,8 @@ class FileCommands(QObject):
         if not self._may_replace():
             return
         from caiman_gui.gui.demo import demo_file
+
+        self._parameters = None
 
         task = self._ctx.tasks.submit("Making the demo recording", demo_file)
         task.succeeded.connect(self._on_demo)

@@ -201,8 +201,12 @@ def restyle(widget: Any, name: str, value: Any) -> None:
 
 
 def label(text: str, role: str = "", *, wrap: bool = False) -> QLabel:
-    """Return a label in one of the roles of the style sheet (muted, heading, number, error)."""
+    """Return a label in one of the roles of the style sheet (muted, heading, number, error).
+
+    Its text is plain: names of files may look like mark-up.
+    """
     out = QLabel(text)
+    out.setTextFormat(Qt.TextFormat.PlainText)
     out.setWordWrap(wrap)
     if role:
         out.setProperty("role", role)

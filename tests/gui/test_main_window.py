@@ -368,33 +368,3 @@ def test_an_offer_goes_when_the_user_has_gone_on(window):
     window.toasts.show("Saved")
     window.show_tab("inspect")
     assert [toast.title.text() for toast in window.toasts.toasts] == ["Saved"]
-
-
-def test_a_mask_file_is_chosen_and_undone(
-    qtbot: QtBot, window: MainWindow, dialogs: FakeDialogs, movie_file: Path, tmp_path: Path
-) -> None:
-    _open(qtbot, window, movie_file)
-    mask = np.zeros((32, 48), np.uint8)
-    mask[:, :8] = 1
-    path = tmp_path / "mask.tif"
-    tifffile.imwrite(path, mask)
-    dialogs.opened = [path]
-    masks = window.tabs["load"].masks  # type: ignore[attr-defined]
-    qtbot.mouseClick(masks.file, Qt.MouseButton.LeftButton)
-    assert dialogs.asked[-1] == "open mask"
-    document = window.ctx.document
-    qtbot.waitUntil(lambda: document.state.excluded is not None, timeout=10_000)
-    np.testing.assert_array_equal(document.state.excluded, mask > 0)
-    qtbot.waitUntil(lambda: not window.ctx.tasks.tasks)
-    assert window.toasts.toasts == []  # the tab says it in place
-    document.undo_stack.undo()
-    assert document.state.excluded is None
-
-
-def test_messages_about_what_was_open_go_with_it(
-    qtbot: QtBot, window: MainWindow, movie_file: Path
-) -> None:
-    _open(qtbot, window, movie_file)
-    window.toasts.show("Parameters were taken from a.json", "Edit > Undo takes them back.")
-    _open(qtbot, window, movie_file)
-    assert window.toasts.toasts == []
