@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from caiman_gui.core.movie import BLOCK_BYTES
+from caiman_gui.core.budget import Needs, needs_of
+from caiman_gui.pipeline.measure import default_memory_bytes
 from caiman_gui.pipeline.steps import step_named
 
 if TYPE_CHECKING:
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 #: Program and libraries themselves.
 _PROGRAM_BYTES = 250 * 2**20
-#: Working arrays of each step, in pieces of two blocks; measured on movies of 0.1 to 2.8 GB.
-_PIECES = {"prepare": 2, "motion": 5, "summary": 6, "sources": 9, "quality": 8, "traces": 0}
+#: Frames looked at at a time while bad pixels and the scan phase are measured, and copies.
+_PREPARE_BYTES = 64 * 2**20
 _HOLDS_TRACES = ("sources", "quality", "traces")
 #: Components assumed before any were found: one for this many pixels.
 _PIXELS_PER_COMPONENT = 1_000
@@ -31,6 +31,8 @@ class Forecast:
     ----------
     memory_bytes : int
         Of the program while the step runs, without what earlier steps have left behind.
+    least_bytes : int
+        What it takes however small the budget is.
     disk_bytes : int
         New files.
     seconds : float or None
@@ -38,28 +40,37 @@ class Forecast:
     """
 
     memory_bytes: int
+    least_bytes: int
     disk_bytes: int
     seconds: float | None
 
 
-def forecast(state: ProjectState, step: str) -> Forecast:
+def forecast(
+    state: ProjectState, step: str, *, memory_bytes: int | None = None, n_threads: int = 1
+) -> Forecast:
     """Forecast memory, disk and time of a step; zeros without a recording.
 
     Parameters
     ----------
     step : str
-        One of STEP_NAMES.
+        One of STEPS.
+    memory_bytes, n_threads : int
+        The budget, by default half of what is free, and the threads.
     """
     name = step_named(step).name
     recording = state.recording
     if recording is None:
-        return Forecast(0, 0, None)
+        return Forecast(0, 0, 0, None)
     record = state.steps.get(name)
     shape = state.shape
+    needs = Needs(_PREPARE_BYTES, _PREPARE_BYTES)
+    if name != "prepare":
+        needs = needs_of(name, shape, n_threads=n_threads)
+    budget = memory_bytes if memory_bytes is not None else default_memory_bytes()
+    held = _PROGRAM_BYTES + (_trace_bytes(state, shape) if name in _HOLDS_TRACES else 0)
     return Forecast(
-        memory_bytes=_PROGRAM_BYTES
-        + _PIECES[name] * _piece_bytes(shape)
-        + (_trace_bytes(state, shape) if name in _HOLDS_TRACES else 0),
+        memory_bytes=held + needs.within(budget),
+        least_bytes=held + needs.least_bytes,
         disk_bytes=store_bytes(state) if _writes_movie(name, state) else 0,
         seconds=record.seconds if record is not None and record.seconds > 0 else None,
     )
@@ -76,10 +87,6 @@ def store_bytes(state: ProjectState) -> int:
 
 def _writes_movie(name: str, state: ProjectState) -> bool:
     return name == "motion" or (name == "summary" and "motion" not in state.steps)
-
-
-def _piece_bytes(shape: tuple[int, int, int]) -> int:
-    return min(4 * math.prod(shape), 2 * BLOCK_BYTES)
 
 
 def _trace_bytes(state: ProjectState, shape: tuple[int, int, int]) -> int:

@@ -56,8 +56,6 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 
-#: Threads beyond this share of the memory budget would hold more blocks than fit.
-_BYTES_PER_THREAD = 256 * 2**20
 #: Share of the progress bar for each step, from the time they usually take.
 _SHARES = {
     "prepare": 5.0,
@@ -91,7 +89,7 @@ def run_step(
     workspace : Workspace
         Where the corrected movie goes.
     n_threads : int
-        Threads to use; fewer are taken where the memory budget holds no more blocks.
+        Threads to use; fewer are taken where the memory budget is small.
     memory_bytes : int, optional
         Memory budget; by default half of what is free.
     on_found : callable, optional
@@ -124,14 +122,13 @@ def run_step(
     ctx.progress(0, 1, step.title)
     budget = memory_bytes if memory_bytes is not None else default_memory_bytes()
     _warn_of_memory(name, state, budget)
-    threads = max(1, min(n_threads, budget // _BYTES_PER_THREAD))
     _keep_opencv_single_threaded()
     file = movie_file(name, key, state, workspace)
     if file:
         workspace.prepare()
         workspace.drop_unfinished(but=file)
     with _named_errors(step.title, state, workspace), Meter() as meter:
-        changes = WORK[name](Job(state, workspace, key, file, threads, budget, ctx, on_found))
+        changes = WORK[name](Job(state, workspace, key, file, n_threads, budget, ctx, on_found))
     ctx.check()
     record = StepRecord(
         key=key,
@@ -217,10 +214,10 @@ def _is_present(name: str, key: str, state: ProjectState, workspace: Workspace) 
 
 
 def _warn_of_memory(name: str, state: ProjectState, budget: int) -> None:
-    needed = forecast(state, name).memory_bytes
+    needed = forecast(state, name, memory_bytes=budget).least_bytes
     if needed > budget:
         logger.warning(
-            "%s may need %s of memory, the budget is %s",
+            "%s may need %s of memory, whatever the budget; it is %s",
             STEPS[name].title, size_text(needed), size_text(budget),
         )  # fmt: skip
 

@@ -114,7 +114,7 @@ STEPS: dict[str, Step] = {
         Step("summary", "Summary images", 2, (), ("prepare", "motion"), False, _summary_inputs),
         Step("sources", "Sources", 2, ("summary",), (), True, _source_inputs),
         Step("quality", "Quality", 2, ("sources",), (), True, _quality_inputs),
-        Step("traces", "Traces", 1, ("sources",), (), True, _trace_inputs),
+        Step("traces", "Traces", 2, ("sources",), (), True, _trace_inputs),
     )
 }
 #: The steps of a whole run. Preparation is measured where the parameters ask for it.

@@ -184,7 +184,7 @@ def main() -> int:
         workers = [Worker(args.seed, folder, names) for _ in range(args.jobs)]
         totals: dict[str, Counter[str]] = {name: Counter() for name in names}
         busy = dict.fromkeys(workers, False)
-        started = time.monotonic()
+        started, done = time.monotonic(), 0
         while batches or any(busy.values()):
             for worker in workers:
                 if not busy[worker]:
@@ -204,6 +204,9 @@ def main() -> int:
                         batches.append((worker.name, rest))
                 else:
                     totals[worker.name] += result
+                    done += BATCH
+                    if done % 20_000 == 0:
+                        print(f"{done:,} inputs, {time.monotonic() - started:.0f} s", flush=True)
                     for number in worker.grown:
                         print(f"{worker.name} input {number}: memory", flush=True)
                         totals[worker.name]["MEMORY"] += 1

@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
 )
 
 from caiman_gui.app.topics import Topic
+from caiman_gui.core.parallel import cpu_count
 from caiman_gui.errors import DataError
 from caiman_gui.gui import theme, words
 from caiman_gui.gui.widgets.param_form import ParamForm
@@ -292,12 +293,17 @@ class StepTab(QWidget):
         from caiman_gui.pipeline.forecast import forecast
 
         state = self.ctx.document.state
-        parts = [forecast(state, name) for name in self.steps]
-        memory = max(part.memory_bytes for part in parts)
+        memory = self.ctx.settings.memory_gib
+        budget = int(memory * 2**30) if memory else None
+        n_threads = self.ctx.settings.n_threads or cpu_count()
+        parts = [
+            forecast(state, name, memory_bytes=budget, n_threads=n_threads) for name in self.steps
+        ]
+        needed = max(part.memory_bytes for part in parts)
         disk = sum(part.disk_bytes for part in parts)
         seconds = [part.seconds for part in parts if part.seconds is not None]
         text = [words.about(sum(seconds))] if seconds else []
-        text.append(f"{words.size(memory)} memory")
+        text.append(f"{words.size(needed)} memory")
         if disk:
             text.append(f"{words.size(disk)} disk")
         line = "Forecast: " + ", ".join(text)
