@@ -101,3 +101,18 @@ def test_closing_the_movie_empties_the_tab(tab, ctx):
     ctx.document.reset(type(ctx.document.state)(), None, None)
     assert tab.content.currentWidget() is tab._empty
     assert tab.count_label.text() == "–"
+
+
+def test_model_and_movie_are_compared_side_by_side(tab, ctx, qtbot):
+    ctx.document.reset(make_state(), None, None)
+    assert tab.players() == ((), None)
+    qtbot.mouseClick(tab.switch.buttons[1], Qt.MouseButton.LeftButton)
+    assert tab.pages.currentWidget() is tab.movies
+    qtbot.waitUntil(lambda: "model" in tab.movies.sources)
+    movies, player = tab.players()
+    assert player is tab.movies.player
+    model = next(movie for movie in movies if movie.source == "model")
+    qtbot.waitUntil(lambda: model.shown_frame == 0)
+    components = ctx.document.state.components
+    expected = components.footprints().T @ components.matrix("trace")[:, 0]
+    np.testing.assert_allclose(model.view.image, expected.reshape(SHAPE), rtol=1e-4, atol=1e-5)

@@ -138,7 +138,7 @@ def test_the_prepared_movie_can_be_looked_at(
         {"prepare": {"crop_top_px": 8, "bin_px": 2, "trim_start_frames": 3}}
     )
     ctx.document.set_params(params)
-    qtbot.mouseClick(opened.view.switches[1], Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(opened.view.switch.buttons[1], Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: opened.view.prepared.shown_frame == 0)
     shown = opened.view.prepared.view.image
     frame = tifffile.imread(movie_file)[3, 8:].astype(np.float64)
@@ -301,7 +301,7 @@ def test_what_is_left_out_shows_on_the_prepared_movie_at_the_same_moment(
     ctx.document.set_regions((Region("exclude", "rectangle", ((4.0, 6.0), (12.0, 16.0))),), "x")
     wanted = {"prepare": {"trim_start_frames": 4, "bin_frames": 2}}
     ctx.document.set_params(ctx.document.state.params.with_values(wanted))
-    as_recorded, as_prepared = opened.view.switches
+    as_recorded, as_prepared = opened.view.switch.buttons
     opened.view.selection.set_frame(11)
     qtbot.mouseClick(as_prepared, Qt.MouseButton.LeftButton)
     assert ctx.selection.frame == 3
@@ -320,13 +320,13 @@ def test_another_recording_begins_at_its_beginning(
     qtbot: QtBot, opened: LoadTab, open_movie: Callable[[Path], None], movie_file: Path
 ) -> None:
     opened.view.selection.set_frame(9)
-    qtbot.mouseClick(opened.view.switches[1], Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(opened.view.switch.buttons[1], Qt.MouseButton.LeftButton)
     other = movie_file.with_name("other.tif")
     other.write_bytes(movie_file.read_bytes())
     open_movie(other)
     assert opened.view.current is opened.view.recorded
     assert opened.view.selection.frame == 0
-    assert opened.view.switches[0].isChecked()
+    assert opened.view.switch.buttons[0].isChecked()
 
 
 def test_the_time_line_knows_a_recording_that_is_opened_again(

@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import (
     QAbstractItemView,
-    QButtonGroup,
     QHBoxLayout,
     QHeaderView,
     QSplitter,
     QStackedWidget,
     QTableWidget,
     QTableWidgetItem,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -27,6 +25,7 @@ from caiman_gui.gui.widgets.diameter_circle import DiameterCircle
 from caiman_gui.gui.widgets.empty_state import EmptyState
 from caiman_gui.gui.widgets.field_view import FieldView
 from caiman_gui.gui.widgets.multi_player import MultiPlayer
+from caiman_gui.gui.widgets.segments import Segments
 from caiman_gui.params.sources import SourceParams
 from caiman_gui.pipeline.steps import StepStatus
 from caiman_gui.pipeline.steps import status as step_status
@@ -86,28 +85,18 @@ class ExtractTab(StepTab):
         """Build the cells on an image, and the movies of which they are made, one at a time."""
         box = QWidget()
         row = QHBoxLayout()
-        row.setSpacing(2)
-        group = QButtonGroup(self)
-        self.switches: list[QToolButton] = []
-        for index, (text, tip) in enumerate(
+        self.switch = Segments(
             (
                 ("Cells", "Outlines on a summary image"),
                 ("Movies", "What the cells explain of the movie, and what they leave"),
             )
-        ):
-            button = QToolButton()
-            button.setText(text)
-            button.setToolTip(tip)
-            button.setCheckable(True)
-            button.setChecked(index == 0)
-            group.addButton(button, index)
-            row.addWidget(button)
-            self.switches.append(button)
+        )
+        row.addWidget(self.switch)
         row.addStretch(1)
         self.pages = QStackedWidget()
         self.pages.addWidget(self.field)
         self.pages.addWidget(self.movies)
-        group.idClicked.connect(self.pages.setCurrentIndex)
+        self.switch.chosen.connect(self.pages.setCurrentIndex)
         layout = QVBoxLayout(box)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)

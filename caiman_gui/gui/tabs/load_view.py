@@ -8,7 +8,6 @@ import numpy as np
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import (
-    QButtonGroup,
     QHBoxLayout,
     QStackedWidget,
     QToolButton,
@@ -21,6 +20,7 @@ from caiman_gui.gui import theme
 from caiman_gui.gui.widgets.crop_box import CropBox
 from caiman_gui.gui.widgets.movie_view import MovieView
 from caiman_gui.gui.widgets.region_layer import RegionLayer
+from caiman_gui.gui.widgets.segments import Segments
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -89,23 +89,14 @@ class LoadView(QWidget):
         row = QHBoxLayout(self.bar)
         row.setContentsMargins(0, 0, 8, 0)
         row.setSpacing(2)
-        group = QButtonGroup(self)
-        self.switches: list[QToolButton] = []
-        for index, (text, tip) in enumerate(
+        self.switch = Segments(
             (
                 ("As recorded", "The whole recording, with what is left out shaded"),
                 ("As prepared", "Exactly what the next steps will see"),
             )
-        ):
-            button = QToolButton()
-            button.setText(text)
-            button.setToolTip(tip)
-            button.setCheckable(True)
-            button.setChecked(index == 0)
-            group.addButton(button, index)
-            row.addWidget(button)
-            self.switches.append(button)
-        group.idClicked.connect(self._on_switch)
+        )
+        self.switch.chosen.connect(self._on_switch)
+        row.addWidget(self.switch)
         row.addStretch(1)
         self.crop_button = QToolButton()
         self.crop_button.setText("Crop")
@@ -136,7 +127,7 @@ class LoadView(QWidget):
     def show_prepared(self, is_prepared: bool | int) -> None:
         """Show the movie as prepared, or as recorded."""
         index = int(bool(is_prepared))
-        self.switches[index].setChecked(True)
+        self.switch.set_index(index)
         self.stack.setCurrentIndex(index)
         for button in (self.crop_button, self.whole_button):
             button.setEnabled(not index)
