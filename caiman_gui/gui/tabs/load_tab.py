@@ -189,7 +189,10 @@ class LoadTab(StepTab):
         state = self.ctx.document.state
         recording = state.recording
         self.preset.set_params(state.params)
-        for widget in (self.files_card, self.facts_card, self.masks_card, self._footer):
+        prepare_card = self.prepare.parentWidget()
+        for widget in (
+            self.files_card, self.facts_card, prepare_card, self.masks_card, self._footer,
+        ):  # fmt: skip
             widget.setVisible(recording is not None)
         if recording is None:
             self.notes_card.hide()
