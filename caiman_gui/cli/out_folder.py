@@ -64,6 +64,7 @@ def stored_state(out: Path, name: str) -> ProjectState:
 
     path = project_path(out, name)
     if not path.is_file():
+        _require_no_other(out, name)
         return ProjectState()
     try:
         loaded = load_project(path)
@@ -80,6 +81,17 @@ def stored_state(out: Path, name: str) -> ProjectState:
             "Update caiman_gui, or start anew with --overwrite.",
         )
     return loaded.state
+
+
+def _require_no_other(out: Path, name: str) -> None:
+    """Refuse to go on with the project of another movie: its results would be written over."""
+    others = sorted(path.name for path in out.glob("*.cgproj")) if out.is_dir() else []
+    if others:
+        raise ParameterError(
+            "OUT holds the project of another movie",
+            f"{out} holds {others[0]}, but a run of {name} goes on with {name}.cgproj.",
+            "Choose another folder, or give the movie the name it had.",
+        )
 
 
 def remove_results(out: Path, name: str) -> None:

@@ -40,7 +40,7 @@ from caiman_gui.pipeline.outputs import data_folder, write_outputs, write_projec
 from caiman_gui.pipeline.preparation import mask_has_changed, survey_notes
 from caiman_gui.pipeline.report import make_report
 from caiman_gui.pipeline.runner import run_steps
-from caiman_gui.pipeline.steps import STEP_NAMES, STEPS, in_order
+from caiman_gui.pipeline.steps import STEP_NAMES, STEPS, StepStatus, in_order, status
 from caiman_gui.pipeline.workspace import Workspace, look_at, require_enough_left
 from caiman_gui.project.model import ProjectState
 
@@ -242,6 +242,7 @@ def _prepare(options: argparse.Namespace, console: Console) -> _Run:
         state=state,
         memory_bytes=options.memory or default_memory_bytes(),
         notes=notes,
+        skipped={"prepare"} if status("prepare", state) is StepStatus.DONE else set(),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 
 import numpy as np
@@ -84,6 +85,25 @@ def test_a_stored_movie_is_used_though_its_step_was_stopped(fakes, movie, tmp_pa
     fakes.raises.clear()
     assert run(movie, out, "--resume") == 0
     assert stored.stat().st_mtime_ns == before
+
+
+def test_preparation_that_is_up_to_date_is_reported_as_skipped(fakes, movie, tmp_path):
+    out = tmp_path / "out"
+    for words, expected in ((), False), (("--resume",), True):
+        assert run(movie, out, "--prepare.exclude-bad-pixels", "true", *words) == 0
+        report = json.loads((out / "report.json").read_text(encoding="utf-8"))
+        (step,) = [step for step in report["steps"] if step["name"] == "prepare"]
+        assert step["skipped"] is expected
+
+
+def test_a_run_does_not_go_on_with_the_project_of_another_movie(fakes, movie, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert run(movie, out) == 0
+    results = (out / "results.hdf5").read_bytes()
+    renamed = movie.rename(tmp_path / "day2.tif")
+    assert run(renamed, out, "--resume") == 2
+    assert "day1.cgproj" in capsys.readouterr().err
+    assert (out / "results.hdf5").read_bytes() == results
 
 
 def test_only_the_stored_movie_of_this_very_preparation_is_kept(tmp_path):
