@@ -9,11 +9,13 @@ import numpy as np
 
 from caiman_gui.core.checks import require_usable
 from caiman_gui.core.task import SubContext
+from caiman_gui.errors import InputError
 from caiman_gui.pipeline.steps import STEPS, movie_key, uses_filter
 from caiman_gui.pipeline.workspace import (
     current_movie,
     prepared_file,
     raw_movie,
+    require_unchanged,
     working_movie,
 )
 from caiman_gui.project.model import CORRECTED_PREFIX
@@ -112,6 +114,12 @@ def _motion(job: Job) -> dict[str, Any]:
             ctx=job.ctx,
         )
         job.ctx.check()
+        try:
+            require_unchanged(job.state)
+        except InputError:
+            sink.abort()  # nothing of it can be gone on with
+            journal.remove()
+            raise
         sink.commit()
     journal.remove()
     return {"motion": motion}
@@ -154,6 +162,11 @@ def _store(job: Job, ctx: TaskContext) -> None:
             memory_bytes=job.memory_bytes,
             ctx=ctx,
         )
+    try:
+        require_unchanged(job.state)
+    except InputError:
+        job.workspace.path(job.file).unlink(missing_ok=True)
+        raise
 
 
 def _sources(job: Job) -> dict[str, Any]:

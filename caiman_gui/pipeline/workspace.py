@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from caiman_gui.errors import DataError, InputError, ResourceError
+from caiman_gui.files import exists
 from caiman_gui.project.model import MOVIE_PREFIXES, PREPARED_PREFIX
 
 if TYPE_CHECKING:
@@ -289,6 +290,29 @@ def recorded_movie(state: ProjectState) -> Iterator[Movie]:
                 "Put the old file back, or open the movie again as a new project.",
             )
         yield movie
+
+
+def require_unchanged(state: ProjectState) -> None:
+    """Refuse a movie that was written to while it was read: what was read of it is a mixture.
+
+    One that is gone meanwhile, after all of it was read, is none the worse for it.
+
+    Raises
+    ------
+    InputError
+    """
+    recording = require_recording(state)
+    try:
+        with recorded_movie(state):
+            return
+    except InputError as exc:
+        if not all(exists(path) for path in recording.paths):
+            return
+        raise InputError(
+            "The movie was changed while it was read",
+            f"{recording.name} is not what it was when this step began.",
+            "Wait until it is recorded or copied to the end, then start anew.",
+        ) from exc
 
 
 @contextlib.contextmanager

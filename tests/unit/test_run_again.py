@@ -13,6 +13,7 @@ from pipeline_fakes import FakeSteps, a_state, write_movie
 from caiman_gui.cli import main
 from caiman_gui.errors import DataError
 from caiman_gui.io import store_writer
+from caiman_gui.io.store_writer import StoreWriter
 from caiman_gui.pipeline.workspace import Workspace, prepared_file
 from caiman_gui.project.model import StepRecord
 
@@ -85,6 +86,39 @@ def test_a_stored_movie_is_used_though_its_step_was_stopped(fakes, movie, tmp_pa
     fakes.raises.clear()
     assert run(movie, out, "--resume") == 0
     assert stored.stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize("steps", ["motion", "summary"])
+@pytest.mark.parametrize("growing", [True, False])
+def test_a_movie_that_changes_while_it_is_read_is_refused(
+    fakes, movie, tmp_path, capsys, monkeypatch, steps, growing
+):
+    write = StoreWriter.write
+    whole = movie.read_bytes()
+
+    def change(self, start, frames):
+        write(self, start, frames)
+        movie.write_bytes(whole + bytes(9) if growing else whole[:-9] + b"x" * 9)
+
+    monkeypatch.setattr(StoreWriter, "write", change)
+    out = tmp_path / "out"
+    words = ["run", str(movie), "-o", str(out), "--steps", steps, "--threads", "1"]
+    assert main(words) == 3
+    assert "changed while it was read" in capsys.readouterr().err
+    assert not out.exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="open files cannot be removed there")
+@pytest.mark.parametrize("steps", ["motion", "summary"])
+def test_a_movie_that_is_gone_after_it_was_read_does_no_harm(
+    fakes, movie, tmp_path, monkeypatch, steps
+):
+    commit = StoreWriter.commit
+    monkeypatch.setattr(
+        StoreWriter, "commit", lambda self: (movie.unlink(missing_ok=True), commit(self))
+    )
+    words = ["run", str(movie), "-o", str(tmp_path / "out"), "--steps", steps]
+    assert main(words) == 0
 
 
 def test_preparation_that_is_up_to_date_is_reported_as_skipped(fakes, movie, tmp_path):
