@@ -368,4 +368,4 @@ def _odd_frames(survey: Survey) -> list[str]:
 
 def _percent(share: float) -> str:
     percent = 100 * share
-    return f"{percent:.2g} %" if percent < 10 else f"{percent:.0f} %"
+    return f"{percent:.2g} %" if percent < 9.95 else f"{percent:.0f} %"

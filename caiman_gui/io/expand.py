@@ -132,7 +132,7 @@ def _count(files: Sequence[Path]) -> str:
     if not files:
         return "no files"
     return (
-        f"{len(files):,} files, none of them a movie"
+        f"{len(files):,} files, but none of them is a movie"
         if len(files) > 1
         else (f"only {files[0].name}, which is no movie")
     )

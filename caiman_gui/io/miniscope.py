@@ -237,7 +237,7 @@ class _Timing:
         if not self.dropped:
             return
         total = sum(count for _, count in self.dropped)
-        listed = ", ".join(str(at) for at, _ in self.dropped[:_MAX_LISTED])
+        listed = ", ".join(str(at + 1) for at, _ in self.dropped[:_MAX_LISTED])
         more = " ..." if len(self.dropped) > _MAX_LISTED else ""
         lost = "1 frame was" if total == 1 else f"{total} frames were"
         how = "by the counter of the microscope" if by_counter else "by gaps between time stamps"

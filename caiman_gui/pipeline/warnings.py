@@ -24,7 +24,8 @@ def warnings(state: ProjectState) -> tuple[str, ...]:
         n_frames = state.shape[0]
         if n_frames < FEW_FRAMES:
             found.append(
-                f"The movie has only {n_frames} frames: results from so few frames are uncertain."
+                f"The movie has only {n_frames} frame{'s' if n_frames != 1 else ''}: results "
+                "from so few frames are uncertain."
             )
         if state.frame_rate_source == "assumed":
             found.append(

@@ -150,7 +150,7 @@ def test_lost_frames_are_found_by_gaps_in_time(tmp_path: Path) -> None:
     write_times(device, np.delete(np.arange(2503), [100, 500, 501]))
     facts = describe_folder(device, 2500)
     assert facts.dropped == ((99, 1), (498, 2))
-    assert any("3 frames were lost while recording, after frame 99, 498" in n for n in facts.notes)
+    assert any("3 frames were lost while recording, after frame 100, 499" in n for n in facts.notes)
     assert facts.frame_rate is not None
     assert facts.frame_rate.value == pytest.approx(20)
 

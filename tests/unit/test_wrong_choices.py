@@ -122,7 +122,7 @@ class TestNames:
         with pytest.raises(InputError, match=r"holds only notes.txt, which is no movie"):
             open_movie([tmp_path])
         (tmp_path / "more.txt").touch()
-        with pytest.raises(InputError, match="holds 2 files, none of them a movie"):
+        with pytest.raises(InputError, match="holds 2 files, but none of them is a movie"):
             open_movie([tmp_path])
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QFrame, QPushButton, QVBoxLayout, QWidget
@@ -189,7 +189,7 @@ class LoadTab(StepTab):
         state = self.ctx.document.state
         recording = state.recording
         self.preset.set_params(state.params)
-        prepare_card = self.prepare.parentWidget()
+        prepare_card = cast("QWidget", self.prepare.parentWidget())
         for widget in (
             self.files_card, self.facts_card, prepare_card, self.masks_card, self._footer,
         ):  # fmt: skip
