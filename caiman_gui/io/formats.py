@@ -25,9 +25,9 @@ READERS = (
 FOLDER_READERS = ("zarr_movie",)
 #: Beginnings of file names that readers recognise, for dialogs and folders.
 MOVIE_SUFFIXES = (
-    ".tif", ".tiff", ".btf", ".tf8", ".h5", ".hdf5", ".hdf", ".mat", ".nwb", ".zarr", ".avi",
-    ".mkv", ".mp4", ".mov", ".m4v", ".wmv", ".mpg", ".npy", ".mmap", ".sbx", ".isxd", ".bin",
-    ".raw", ".dat",
+    ".tif", ".tiff", ".btf", ".tf8", ".h5", ".hdf5", ".hdf", ".mat", ".nwb", ".nc", ".zarr",
+    ".avi", ".mkv", ".mp4", ".mov", ".m4v", ".wmv", ".mpg", ".npy", ".mmap", ".sbx", ".isxd",
+    ".bin", ".raw", ".dat",
 )  # fmt: skip
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".pgm")
 #: Bytes from the beginning that ``recognises`` is given.
