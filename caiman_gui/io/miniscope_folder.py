@@ -118,7 +118,10 @@ def _own_videos(folder: Path) -> MiniscopeFolder | None:
 
 def _device_folder(folder: Path) -> MiniscopeFolder | None:
     """Return the recording in a folder below the chosen one, unless it films the animal."""
-    own = _own_videos(folder)
+    try:
+        own = _own_videos(folder)
+    except OSError:  # such as lost+found: no reason not to read what lies beside it
+        return None
     if own is None or own.videos[0].name.lower().startswith("behav"):
         return None
     settings = read_settings(sidecar(folder, "metaData.json"))

@@ -141,7 +141,10 @@ class TiffSequence:
             if not self._template.matches(raw) or self._template.link(raw):
                 return None
             kind = self._template.kind
-            pixels = source.read(self._template.data(raw), kind.image_bytes)
+            data = self._template.data(raw)
+            if source.size - data >= 2 * kind.image_bytes:
+                return None  # room for more frames, which need not have directories of their own
+            pixels = source.read(data, kind.image_bytes)
         except DAMAGE:
             return None
         finally:

@@ -12,6 +12,7 @@ from caiman_gui.errors import InputError
 from caiman_gui.io.miniscope import describe_folder, video_files
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 SETTINGS = {
@@ -103,6 +104,22 @@ def test_other_folders_are_none(tmp_path: Path) -> None:
         describe_folder(tmp_path, 10)
     with pytest.raises(InputError, match="does not exist"):
         video_files(tmp_path / "none")
+
+
+def test_a_folder_that_may_not_be_read_does_not_hide_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device = v4_session(tmp_path)
+    (tmp_path / "lost+found").mkdir()
+    iterdir = type(tmp_path).iterdir
+
+    def guarded(path: Path) -> Iterator[Path]:
+        if path.name == "lost+found":
+            raise PermissionError(13, "Permission denied")
+        return iterdir(path)
+
+    monkeypatch.setattr(type(tmp_path), "iterdir", guarded)
+    assert {path.parent for path in video_files(tmp_path)} == {device}
 
 
 def test_several_recordings_are_listed(tmp_path: Path) -> None:

@@ -210,6 +210,8 @@ def test_blocks_become_pixels_again() -> None:
         dense[0, 1, :4, None] * full.traces[0], [[0.6], [0.6], [0.8], [0.8]] * traces[0]
     )
     assert full.images.reshape(6, 7)[5].tolist() == [8, 8, 9, 9, 10, 10, 11]
+    bare = Model(footprints, traces, 0 * traces, images[:0], np.ones((0, 5), np.float32))
+    assert at_full_size(bare, (3, 4), trusted, 2).images.shape == (0, 42)
     mask = np.zeros((6, 7), bool)
     mask[5, 6] = True
     assert np.argwhere(any_in_blocks(mask, 2)).tolist() == [[2, 3]]

@@ -164,3 +164,13 @@ def test_no_files_and_other_files(tmp_path: Path, frames: np.ndarray) -> None:
     assert not is_single_image(tmp_path / "long.tif")
     with pytest.raises(InputError, match="more than one frame"):
         open_sequence([tmp_path / "long.tif"], ReadChoice())
+
+
+def test_a_longer_file_among_them_is_told(tmp_path: Path, frames: np.ndarray) -> None:
+    paths = write_tiffs(tmp_path, frames[:3])
+    # one directory, three frames behind each other, as ImageJ and tifffile write
+    tifffile.imwrite(paths[1], frames[:3], photometric="minisblack")
+    movie = open_sequence(paths, ReadChoice())
+    assert np.array_equal(movie.frames(0, 1)[0], frames[0])
+    with pytest.raises(InputError, match="holds 3 frames"):
+        movie.frames(1, 2)

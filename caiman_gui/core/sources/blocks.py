@@ -77,7 +77,8 @@ def at_full_size(
         pixels.append(rows[inside] * width + cols[inside])
         weights.append(values[inside] / max(scale[k], 1e-30))
     images = model.images.reshape(-1, *small).repeat(side, axis=1).repeat(side, axis=2)
-    images = np.ascontiguousarray(images[:, :height, :width]).reshape(len(images), -1)
+    images = np.ascontiguousarray(images[:, :height, :width])
+    images = images.reshape(len(images), height * width)  # there may be none
     footprints = stacked(pixels, weights, height * width)
     footprints.sort_indices()
     return replace(model, footprints=footprints, images=images).scaled(scale)
