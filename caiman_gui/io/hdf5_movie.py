@@ -15,7 +15,7 @@ from caiman_gui.io.flat import FlatMovie, array_layout
 from caiman_gui.io.h5.dataset import Dataset
 from caiman_gui.io.h5.source import FormatError, signature_at
 from caiman_gui.io.hdf5_facts import axis_letters, channel_names, frame_rate, pixel_size
-from caiman_gui.io.hdf5_walk import look_into, opening, told
+from caiman_gui.io.hdf5_walk import look_into, opening, require_no_link, told
 from caiman_gui.io.reader import FileFacts
 from caiman_gui.io.refusals import DAMAGE, require_sample_type, unreadable
 
@@ -118,6 +118,8 @@ def open_reader(path: Path, choice: ReadChoice) -> FrameReader:
         candidates = [
             item for found in content.found for item in _with_axes(file, path, found, paths)
         ]
+        if choice.dataset or not candidates:
+            require_no_link(file, path, choice.dataset)
         candidate, note = pick(path, KIND, candidates, choice.dataset, content)
         name = candidate.found.path
         facts = FileFacts(

@@ -77,6 +77,36 @@ def look_into(file: File) -> tuple[Content, dict[int, str]]:
     return Content(tuple(others), tuple(found)), paths
 
 
+def require_no_link(file: File, path: Path, wanted: str) -> None:
+    """Refuse a file whose movie is a link to another file; such links are never followed.
+
+    Parameters
+    ----------
+    file : File
+    path : Path
+    wanted : str
+        The dataset that was chosen; empty to look at every link, as where there is no movie.
+
+    Raises
+    ------
+    InputError
+        Names the other file.
+    """
+    if wanted:
+        name = "/" + wanted.strip("/")
+        link = file.link(name)
+        links = [(name, link)] if link is not None and link.kind == "external" else []
+    else:
+        links = file.external_links(_MAX_OTHERS)
+    if links:
+        seen = ", ".join(f"{name} is {link.path} of {link.file}" for name, link in links)
+        raise InputError(
+            "The movie lies in other files",
+            f"{path} only links to it ({seen}); links to other files are not followed.",
+            f"Open {links[0][1].file} itself.",
+        )
+
+
 def describe(path: str, item: Any) -> Found | None:
     """Describe an array of numbers with 3 to 5 axes and room for a field; else None."""
     if not isinstance(item, Dataset) or item.dtype is None or not item.shape:

@@ -136,6 +136,18 @@ class File:
                 if isinstance(item, Group) and depth < _MAX_DEPTH:
                     queue.append((path, item, depth + 1))
 
+    def external_links(self, limit: int) -> list[tuple[str, Link]]:
+        """Return (path, link) of the first links to other files, in the groups that are walked."""
+        found: list[tuple[str, Link]] = []
+        for path, item in [("", self.root), *self.walk()]:
+            if isinstance(item, Group):
+                links = self._links(item).items()
+                found += [(f"{path}/{name}", link) for name, link in links
+                          if link.kind == "external"]  # fmt: skip
+            if len(found) >= limit:
+                break
+        return found[:limit]
+
     def at(self, address: int) -> Group | Dataset:
         """Return the object at an address, as references have them.
 
