@@ -10,6 +10,8 @@ from PySide6.QtCore import QObject, Slot
 from caiman_gui.app.topics import Topic
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from caiman_gui.app.document import Document
     from caiman_gui.app.reporter import Reporter
     from caiman_gui.app.tasks import Task, TaskRunner
@@ -54,6 +56,18 @@ class RecordingService(QObject):
         task.succeeded.connect(self._on_read_again)
         task.failed.connect(self._reporter.report)
         return task
+
+    def leave_out(self, mask_file: Path) -> None:
+        """Leave out the pixels a mask file names; choosing it once more reads it once more."""
+        document = self._document
+        state = document.state
+        text = f"Leave out what {mask_file.name} says"
+        if state.params.prepare.exclude_file != str(mask_file):
+            params = state.params.with_value("prepare.exclude_file", str(mask_file))
+            document.set_params(params, text)
+        elif state.findings is not None:  # the file may have been edited
+            fresh = state.without_results().with_(findings=None, steps={})
+            document.edit(text, fresh, Topic.ALL)
 
     def suggest_vessels(self) -> Task | None:
         """Look for dark vessels; the task gives the reading it is about and the regions."""

@@ -85,9 +85,7 @@ class FileCommands(QObject):
         """Ask for an image that says which pixels are left out."""
         found = self._dialogs.ask_open("mask", self._ctx.settings.last_folder)
         if found:
-            document = self._ctx.document
-            params = document.state.params.with_value("prepare.exclude_file", str(found[0]))
-            document.set_params(params, f"Leave out what {found[0].name} says")
+            self._ctx.recordings.leave_out(found[0])
 
     @Slot(object)
     def reorder_movies(self, paths: Sequence[Path]) -> None:

@@ -108,3 +108,28 @@ def test_results_of_another_crop_do_not_come_back_from_a_run(
     desk.document.set_params(params)
     qtbot.waitUntil(lambda: not desk.workflow.is_running, timeout=20_000)
     assert desk.document.state.motion is None
+
+
+def test_a_mask_that_was_edited_counts_when_it_is_chosen_once_more(
+    qtbot: QtBot, desk: AppContext, tmp_path: Path
+) -> None:
+    two_channels(tmp_path / "m.tif")
+    opened(qtbot, desk, tmp_path / "m.tif")
+    mask = np.zeros((20, 24), np.uint8)
+    mask[2, 3] = 1
+
+    def left_out() -> list[list[int]]:
+        tifffile.imwrite(tmp_path / "mask.tif", mask)
+        desk.recordings.leave_out(tmp_path / "mask.tif")
+        with qtbot.waitSignal(desk.workflow.runFinished, timeout=20_000):
+            desk.workflow.run(("prepare",))
+        findings = desk.document.state.findings
+        assert findings is not None
+        return np.argwhere(findings.excluded).tolist()
+
+    assert left_out() == [[2, 3]]
+    before = desk.document.state
+    mask[7, 8] = 1
+    assert left_out() == [[2, 3], [7, 8]]
+    desk.document.undo_stack.undo()
+    assert desk.document.state.findings is before.findings
