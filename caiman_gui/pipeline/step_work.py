@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -94,15 +95,16 @@ def _motion(job: Job) -> dict[str, Any]:
     from caiman_gui.io.store_writer import StoreWriter
 
     path = job.workspace.path(job.file)
+    key = _key_with_mask(job)
     for_store = job.memory_bytes // _STORE_PART
     with (
         raw_movie(job.state) as movie,
         StoreWriter(
-            path, movie.shape, key=job.key, resume=True, memory_bytes=for_store, ctx=job.ctx
+            path, movie.shape, key=key, resume=True, memory_bytes=for_store, ctx=job.ctx
         ) as sink,
     ):
         require_usable(movie)
-        journal = MotionJournal(path, job.key, sink)
+        journal = MotionJournal(path, key, sink)
         motion = correct_motion(
             movie,
             params=job.state.params.motion,
@@ -123,6 +125,14 @@ def _motion(job: Job) -> dict[str, Any]:
         sink.commit()
     journal.remove()
     return {"motion": motion}
+
+
+def _key_with_mask(job: Job) -> str:
+    """Return the key of a corrected movie: one begun with another mask is not gone on with."""
+    excluded = job.state.excluded
+    if excluded is None:
+        return job.key
+    return hashlib.sha256(job.key.encode() + excluded.tobytes()).hexdigest()[: len(job.key)]
 
 
 def _summary(job: Job) -> dict[str, Any]:

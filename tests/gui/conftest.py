@@ -11,6 +11,7 @@ import tifffile
 
 from caiman_gui.app.context import AppContext, build_context
 from caiman_gui.gui import theme
+from caiman_gui.gui.main_window import MainWindow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -90,6 +91,20 @@ def dark(qapp: Any) -> Iterator[None]:
     theme.apply(qapp, "dark")
     yield
     qapp.setStyleSheet("")
+
+
+@pytest.fixture
+def window(qtbot: QtBot, ctx: AppContext, dialogs: FakeDialogs, dark: None) -> Iterator[MainWindow]:
+    """Return the main window, shown; its tasks end with the test."""
+    found = MainWindow(ctx, dialogs)  # type: ignore[arg-type]
+    qtbot.addWidget(found)
+    found.show()
+    qtbot.waitExposed(found)
+    yield found
+    dialogs.unsaved = "discard"
+    ctx.tasks.cancel_all()
+    qtbot.waitUntil(lambda: not ctx.tasks.tasks, timeout=10_000)
+    found.close()
 
 
 @pytest.fixture

@@ -19,26 +19,13 @@ from caiman_gui.params.recording import RawParams
 from caiman_gui.pipeline.outputs import EXPORT_FORMATS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from conftest import FakeDialogs
     from pytestqt.qtbot import QtBot
 
     from caiman_gui.app.context import AppContext
-
-
-@pytest.fixture
-def window(qtbot: QtBot, ctx: AppContext, dialogs: FakeDialogs, dark: None) -> Iterator[MainWindow]:
-    found = MainWindow(ctx, dialogs)  # type: ignore[arg-type]
-    qtbot.addWidget(found)
-    found.show()
-    qtbot.waitExposed(found)
-    yield found
-    dialogs.unsaved = "discard"
-    ctx.tasks.cancel_all()
-    qtbot.waitUntil(lambda: not ctx.tasks.tasks, timeout=10_000)
-    found.close()
 
 
 def _open(qtbot: QtBot, window: MainWindow, path: Path) -> None:

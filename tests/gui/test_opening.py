@@ -5,33 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pytest
 import tifffile
 from PySide6.QtCore import Qt
 
-from caiman_gui.gui.main_window import MainWindow
-
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from conftest import FakeDialogs
     from pytestqt.qtbot import QtBot
 
-    from caiman_gui.app.context import AppContext
-
-
-@pytest.fixture
-def window(qtbot: QtBot, ctx: AppContext, dialogs: FakeDialogs, dark: None) -> Iterator[MainWindow]:
-    found = MainWindow(ctx, dialogs)  # type: ignore[arg-type]
-    qtbot.addWidget(found)
-    found.show()
-    qtbot.waitExposed(found)
-    yield found
-    dialogs.unsaved = "discard"
-    ctx.tasks.cancel_all()
-    qtbot.waitUntil(lambda: not ctx.tasks.tasks, timeout=10_000)
-    found.close()
+    from caiman_gui.gui.main_window import MainWindow
 
 
 def _open(qtbot: QtBot, window: MainWindow, path: Path) -> None:

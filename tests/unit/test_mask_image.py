@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -14,6 +15,7 @@ from caiman_gui.cli import main
 from caiman_gui.errors import InputError
 from caiman_gui.io.mask_image import read_mask
 from caiman_gui.pipeline.outputs import project_path
+from caiman_gui.pipeline.step_work import _key_with_mask
 from caiman_gui.project.store import load_project
 
 MASK = np.zeros(SHAPE[1:], np.uint8)
@@ -113,3 +115,17 @@ class TestRun:
         assert "does not exist" in capsys.readouterr().err
         assert not (tmp_path / "out").exists()
         assert fakes.calls == []
+
+
+def test_a_corrected_movie_begun_with_another_mask_is_not_gone_on_with():
+    def key(excluded):
+        return _key_with_mask(
+            SimpleNamespace(key="0" * 32, state=SimpleNamespace(excluded=excluded))
+        )
+
+    other = np.roll(MASK > 0, 1, axis=0)
+    keys = [key(None), key(MASK > 0), key(other)]
+    assert keys[0] == "0" * 32
+    assert len(set(keys)) == 3
+    assert key(other.copy()) == keys[2]
+    assert {len(found) for found in keys} == {32}

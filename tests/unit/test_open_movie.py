@@ -226,38 +226,6 @@ def test_files_that_are_no_movie(tmp_path: Path) -> None:
         open_movie([])
 
 
-@pytest.mark.parametrize(
-    ("content", "words"),
-    [
-        (b"II*\0\x08\0\0\0", "it holds no image"),
-        (b"II*\0", "its directory of pages makes no sense"),
-        (b"II*\0\x08\0\0\0" + b"\xdb" * 500, "suspicious number of tags"),
-    ],
-)
-def test_damage_is_told_in_words_for_people(tmp_path: Path, content: bytes, words: str) -> None:
-    path = tmp_path / "cut.tif"
-    path.write_bytes(content)
-    with pytest.raises(InputError) as info:
-        open_movie([path])
-    assert words in info.value.detail
-    assert str(path) in info.value.detail
-
-
-def test_damaged_compression_names_the_frame_and_not_the_codec(
-    tmp_path: Path, frames: np.ndarray
-) -> None:
-    path = tmp_path / "lzw.tif"
-    tifffile.imwrite(path, frames, compression="lzw", photometric="minisblack")
-    with tifffile.TiffFile(path) as tif:
-        at = tif.pages[2].dataoffsets[0]
-    content = bytearray(path.read_bytes())
-    content[at : at + 40] = b"\xff" * 40
-    path.write_bytes(bytes(content))
-    with open_movie([path]) as movie, pytest.raises(InputError) as info:
-        movie.frames(2, 3)
-    assert info.value.detail == f"{path}: frame 2 cannot be decoded."
-
-
 def test_a_failing_disk_is_not_called_a_damaged_file(
     tmp_path: Path, frames: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
