@@ -118,6 +118,8 @@ class MainWindow(QMainWindow):
         self.run_all_button = QPushButton("Run all")
         theme.set_icon(self.run_all_button, "run-all")
         self.run_all_button.setToolTip("Run all steps that are not up to date (Ctrl+Shift+R)")
+        # it is disabled while steps run: focus taken by a click would move on to another button
+        self.run_all_button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.run_all_button.clicked.connect(self._on_run_all)
         corner = QWidget()
         corner_layout = QHBoxLayout(corner)
